@@ -1,0 +1,68 @@
+"""How the front grew: hypervolume by revision above, members of the front below."""
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboards.figures.frame import finish, note_figure
+from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep
+from dashboards.theme import FRONT_COLOR, GREY, VERMILLION
+
+
+def plot_hypervolume(info: HypervolumeInfo) -> go.Figure:
+    """Draw the hypervolume as steps, with the baselines' own as a dashed line, and the front's size as bars."""
+    if info.note:
+        return note_figure(title=info.title, note=info.note, is_synthetic=info.is_synthetic)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
+    revisions = [step.revision for step in info.steps]
+    hover = {"hovertext": [_hover(step) for step in info.steps], "hoverinfo": "text", "showlegend": False}
+    figure.add_trace(
+        go.Scatter(
+            x=revisions,
+            y=[step.hypervolume for step in info.steps],
+            mode="lines+markers",
+            line={"shape": "hv", "color": FRONT_COLOR, "width": 2},
+            marker={"size": 6},
+            name="front",
+            **hover,
+        ),
+        row=1,
+        col=1,
+    )
+    figure.add_trace(
+        go.Bar(x=revisions, y=[step.front_size for step in info.steps], marker={"color": GREY}, **hover), row=2, col=1
+    )
+    _add_baselines(figure, info)
+    # Some ticks stay whole numbers, however few revisions there are.
+    whole = {"tickformat": "d", **({"dtick": 1} if len(revisions) <= 12 else {"nticks": 12})}
+    figure.update_xaxes(range=[min(revisions) - 0.6, max(revisions) + 0.6], **whole)
+    figure.update_xaxes(title={"text": "revision of the front"}, row=2, col=1)
+    figure.update_yaxes(title={"text": "hypervolume ↑"}, rangemode="tozero", tickformat="~s", row=1, col=1)
+    figure.update_yaxes(title={"text": "members"}, rangemode="tozero", tickformat="d", nticks=4, row=2, col=1)
+    return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=460)
+
+
+def _add_baselines(figure: go.Figure, info: HypervolumeInfo) -> None:
+    if info.baseline_hypervolume is None:
+        return
+    trials = "trial" if len(info.baseline_numbers) == 1 else "trials"
+    figure.add_hline(
+        y=info.baseline_hypervolume,
+        line={"color": VERMILLION, "dash": "dash", "width": 2},
+        annotation={
+            "text": f"baselines alone ({trials} {', '.join(map(str, info.baseline_numbers))}): "
+            f"{info.baseline_hypervolume:,.4g}",
+            "font": {"color": VERMILLION},
+            "bgcolor": "rgba(255, 255, 255, 0.8)",
+        },
+        annotation_position="bottom right",
+        row=1,
+        col=1,
+    )
+
+
+def _hover(step: HypervolumeStep) -> str:
+    cause = "the empty front" if step.trial_number is None else f"by trial {step.trial_number}"
+    return (
+        f"revision {step.revision}, {cause}<br>hypervolume {step.hypervolume:,.6g}<br>"
+        f"{step.front_size} on the front<br>{step.time:%Y-%m-%d %H:%M:%S} UTC"
+    )

@@ -1,0 +1,32 @@
+"""What the figures show, as frozen values made by pure functions of a snapshot; nothing here draws."""
+
+from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep, hypervolume_info
+from dashboards.infos.layer_choices import LayerChoicesInfo, layer_choices_info
+from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, pareto_front_info
+from dashboards.infos.robustness_curves import (
+    RobustnessCurve,
+    RobustnessCurvesInfo,
+    default_chosen,
+    robustness_curves_info,
+    wilson_interval,
+)
+from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
+
+__all__ = [
+    "FrontPoint",
+    "HypervolumeInfo",
+    "HypervolumeStep",
+    "LayerChoicesInfo",
+    "ParetoFrontInfo",
+    "RobustnessCurve",
+    "RobustnessCurvesInfo",
+    "TrialTableInfo",
+    "TrialTableRow",
+    "default_chosen",
+    "hypervolume_info",
+    "layer_choices_info",
+    "pareto_front_info",
+    "robustness_curves_info",
+    "trial_table_info",
+    "wilson_interval",
+]

@@ -1,0 +1,87 @@
+"""The objective space of a study: every measured trial, and which of them are feasible and on the front."""
+
+from dataclasses import dataclass
+
+from dashboards.infos.ordering import empty_note
+from dashboards.labels import format_metric, layer_lines, metric_title
+from dashboards.snapshot import StudySnapshot
+from spaces.measurement import Measurement
+from spaces.objectives import Objective
+from storage.records import TrialRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """One measured trial in the objective space.
+
+    Attributes:
+        values: in the metrics' own units.  # [n_objectives]
+        baseline_position: which baseline it is, counted from 0; None for every other trial.
+        hover: lines for the pointer: number, every objective, then bits and Jacobian weight of every layer.
+    """
+
+    number: int
+    values: tuple[float, ...]
+    is_feasible: bool
+    is_on_front: bool
+    baseline_position: int | None
+    hover: tuple[str, ...]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the trial is one of the study's baselines."""
+        return self.baseline_position is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParetoFrontInfo:
+    """What the Pareto figures show.
+
+    Attributes:
+        objectives: name, direction and reference of every axis.
+        points: the complete trials by number.
+        is_synthetic: whether the values mean nothing, because the data are made up.
+        note: why there is nothing to draw; None when there is.
+    """
+
+    title: str
+    objectives: tuple[Objective, ...]
+    points: tuple[FrontPoint, ...]
+    is_synthetic: bool
+    note: str | None
+
+
+def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
+    """Place every complete trial in the objective space."""
+    objectives, measurements = snapshot.objectives, snapshot.measurements
+    points = tuple(
+        _point(trial, measurements[trial.number], objectives, snapshot)
+        for trial in sorted(snapshot.trials, key=lambda trial: trial.number)
+        if trial.number in measurements
+    )
+    n_front = sum(point.is_on_front for point in points)
+    return ParetoFrontInfo(
+        title=f"Pareto front of {snapshot.study.name}: {n_front} of {len(points)} complete trials",
+        objectives=objectives,
+        points=points,
+        is_synthetic=snapshot.study.is_synthetic,
+        note=empty_note(snapshot),
+    )
+
+
+def _point(
+    trial: TrialRecord, measurement: Measurement, objectives: tuple[Objective, ...], snapshot: StudySnapshot
+) -> FrontPoint:
+    names = [objective.name for objective in objectives]
+    baseline_position = snapshot.baseline_position(trial.number)
+    is_baseline = baseline_position is not None
+    head = f"trial {trial.number}{' (baseline)' if is_baseline else ''}{'' if trial.is_feasible else ', infeasible'}"
+    values = [f"{metric_title(name)}: {format_metric(name, measurement.metric(name))}" for name in names]
+    return FrontPoint(
+        number=trial.number,
+        values=tuple(measurement.metric(name) for name in names),
+        is_feasible=trial.is_feasible,
+        is_on_front=trial.number in snapshot.front_numbers,
+        baseline_position=baseline_position,
+        hover=(head, *values, *layer_lines(trial.candidate)),
+    )

@@ -1,0 +1,94 @@
+"""How names, numbers and layer policies are written for a reader; shared by figures, tables and the report."""
+
+from collections.abc import Sequence
+from html import escape
+
+from spaces.candidate import Candidate
+from spaces.layer_policy import LayerPolicy
+from spaces.objectives import METRICS, Direction
+
+_TITLES = {
+    "clean_accuracy": "clean accuracy",
+    "robust_accuracy": "robust accuracy",
+    "size_bytes": "size",
+    "ram_bytes": "peak RAM",
+    "macs": "MACs",
+    "bops": "bit-operations",
+}
+
+# Half a step of an 8-bit image, the finest radius that studies use, and the largest radius written as k/255.
+_HALF_STEPS_PER_UNIT = 510
+_LARGEST_STEP = 16
+_TOLERANCE = 1e-6
+
+
+def metric_title(name: str) -> str:
+    """Return a metric's name as it is written on axes and column heads."""
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def metric_title_with_direction(name: str) -> str:
+    """Return the title with an arrow that points to the better side: up where more is better."""
+    # A no-break space keeps the arrow on the line of the word.
+    return f"{metric_title(name)}\N{NO-BREAK SPACE}{'↑' if METRICS[name] is Direction.MAXIMIZE else '↓'}"
+
+
+def format_metric(name: str, value: float) -> str:
+    """Return a metric's value with its unit: accuracies in percent, sizes in bytes, the rest as counts."""
+    if name.endswith("_accuracy"):
+        return format_accuracy(value)
+    unit = " B" if name.endswith("_bytes") else ""
+    return f"{value:,.0f}{unit}"
+
+
+def format_accuracy(value: float) -> str:
+    """Return a fraction in percent with one decimal."""
+    return f"{value:.1%}"
+
+
+def format_jr_weight(value: float) -> str:
+    """Return a Jacobian weight as short as it gets: 0, 0.01, 3e-4."""
+    if value == 0:
+        return "0"
+    text = f"{value:.1e}" if value < 0.01 or value >= 100 else f"{value:.3g}"
+    mantissa, mark, exponent = text.partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}" if mark else text
+
+
+def are_image_steps(epsilons: Sequence[float]) -> bool:
+    """Return whether the radii read as steps of an 8-bit image: multiples of 1/510 up to 16/255.
+
+    Decided from the values alone, so a grid of an image study made with other radii stays decimal.
+    """
+    half_steps = [epsilon * _HALF_STEPS_PER_UNIT for epsilon in epsilons]
+    return all(
+        abs(value - round(value)) < _TOLERANCE and value <= 2 * _LARGEST_STEP + _TOLERANCE for value in half_steps
+    )
+
+
+def epsilon_labels(epsilons: Sequence[float]) -> tuple[str, ...]:
+    """Return one label per radius: `k/255` where the whole grid consists of image steps, else decimals; 0 is "0"."""
+    if are_image_steps(epsilons):
+        return tuple(f"{round(epsilon * _HALF_STEPS_PER_UNIT) / 2:g}/255" if epsilon else "0" for epsilon in epsilons)
+    return tuple(f"{epsilon:g}" for epsilon in epsilons)
+
+
+def layer_line(name: str, policy: LayerPolicy) -> str:
+    """Return what one layer gets in one line; W and A are the bits of weights and, where there are, activations."""
+    activation = "" if policy.activation_bits is None else f" A{policy.activation_bits}"
+    return f"{name}: W{policy.weight_bits}{activation} JR {format_jr_weight(policy.jr_weight)}"
+
+
+def layer_lines(candidate: Candidate) -> tuple[str, ...]:
+    """Return one line per layer, in the topology's order."""
+    return tuple(layer_line(name, policy) for name, policy in candidate.policies.items())
+
+
+def as_sentence(note: str) -> str:
+    """Return an info's note with a capital and a full stop."""
+    return f"{note[:1].upper()}{note[1:]}."
+
+
+def as_plot_text(text: str) -> str:
+    """Escape a study's text for a figure: Plotly reads tags such as <b> or <a> in titles and hover boxes."""
+    return escape(text, quote=False)

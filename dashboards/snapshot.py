@@ -1,0 +1,80 @@
+"""The input of every info: one study's frozen records at one moment, built by the caller from the repository."""
+
+from dataclasses import dataclass
+
+from spaces.errors import SelectionError
+from spaces.measurement import Measurement
+from spaces.objectives import Objective
+from spaces.spec_files import parse_spec
+from spaces.study_spec import StudySpec
+from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySnapshot:
+    """A study as it stood when it was read.
+
+    Attributes:
+        study: the study itself.
+        trials: every trial, whatever its state.
+        front_numbers: numbers of the trials on the Pareto front, as the repository decided it.
+        revisions: the history of the front, ascending.
+        baselines: numbers of the trials without a choice: widest bits without and with Jacobian terms.
+    """
+
+    study: StudyRecord
+    trials: tuple[TrialRecord, ...]
+    front_numbers: tuple[int, ...]
+    revisions: tuple[RevisionRecord, ...]
+    baselines: tuple[int, ...] = (0, 1)
+
+    @property
+    def spec(self) -> StudySpec:
+        """The stored specification, checked again.
+
+        Raises:
+            SpecError: what is stored is not a specification that this version understands.
+        """
+        return parse_spec(self.study.spec, source=f"stored study {self.study.name!r}")
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The study's objectives, in order."""
+        return self.spec.objective_values()
+
+    @property
+    def measurements(self) -> dict[int, Measurement]:
+        """Trial number -> measurement, of the complete trials."""
+        return {
+            trial.number: trial.measurement
+            for trial in self.trials
+            if trial.state is TrialState.COMPLETE and trial.measurement is not None
+        }
+
+    @property
+    def measured_baselines(self) -> tuple[int, ...]:
+        """The baselines that are complete; a baseline counts however it is constrained."""
+        measurements = self.measurements
+        return tuple(number for number in self.baselines if number in measurements)
+
+    def baseline_position(self, number: int) -> int | None:
+        """Return which baseline a trial is, counted from 0; None for every other trial."""
+        return self.baselines.index(number) if number in self.baselines else None
+
+    def count(self, state: TrialState) -> int:
+        """Return how many trials are in `state`."""
+        return sum(trial.state is state for trial in self.trials)
+
+    def trial(self, number: int) -> TrialRecord:
+        """Return a trial by its number.
+
+        Raises:
+            SelectionError: the study has no such trial.
+        """
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        raise SelectionError(
+            f"study {self.study.name!r} has no trial {number}; it has {len(self.trials)} trials"
+            + (f", numbered up to {max(trial.number for trial in self.trials)}." if self.trials else ".")
+        )

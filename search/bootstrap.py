@@ -1,0 +1,195 @@
+"""The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spaces.errors import StudyMismatchError
+from spaces.input_range import check_epsilons
+from spaces.search_space import SearchSpace
+from spaces.spec_files import load_spec
+from spaces.study_spec import StudySpec
+from storage.artifacts import ArtifactStore, default_root
+from storage.migrations import upgrade
+from storage.records import StudyRecord
+from storage.repository import Repository
+from storage.sql import normalize_url, open_engine
+
+if TYPE_CHECKING:
+    from search.data.dataset import Dataset
+    from search.listener import Listener
+    from search.worker import Worker
+
+_PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is remembered, opened: the repository and the artifacts of one database."""
+
+    url: str
+    repository: Repository
+    artifacts: ArtifactStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOptions:
+    """What `launch` was given.
+
+    Attributes:
+        study: a preset's name or a TOML file.
+        storage: database URL or SQLite path.
+        data_dir: where data sets are looked for first.
+        synthetic: whether drawn images take the data's place, in a study of their own name.
+        sampler: a name of `search.sampling.SAMPLERS`.
+        keep_all: keep the models that left the front too.
+        overrides: dotted keys of the specification that flags replace.
+    """
+
+    study: str
+    storage: str
+    data_dir: Path | None
+    synthetic: bool
+    sampler: str
+    keep_all: bool
+    overrides: Mapping[str, Any]
+
+
+def open_memory(storage: str) -> Memory:
+    """Open a database, bring its tables up to date, and open the artifacts beside it.
+
+    Raises:
+        StorageError: the database cannot be reached or was written by a newer version.
+    """
+    url = normalize_url(storage)
+    engine = open_engine(url)
+    upgrade(engine)
+    return Memory(url=url, repository=Repository(engine), artifacts=ArtifactStore(default_root(url)))
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions that a study's figures depend on."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Callable[[], bool]) -> "Worker":
+    """Create the study or take it up, and return a worker for it.
+
+    Raises:
+        SpecError: the specification does not hold, by itself or for this data and topology.
+        DataError: the data are not to be had.
+        StudyMismatchError: the stored study has another specification or other data.
+        StorageError: the database cannot be used.
+    """
+    spec = load_spec(options.study, overrides=options.overrides)
+    if options.synthetic:
+        spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
+    dataset = _load_data(spec, options)
+    space = _search_space(spec, dataset)
+    memory = open_memory(options.storage)
+    study = _find_or_create(memory.repository, spec, dataset)
+
+    from search.evaluation import Evaluator
+    from search.parent_store import ParentStore
+    from search.sampling import OptunaStudy, open_optuna_storage
+    from search.worker import Worker, WorkerParts
+
+    parents = ParentStore(spec, dataset, study_id=study.id, repository=memory.repository, artifacts=memory.artifacts)
+    return Worker(
+        WorkerParts(
+            study=study,
+            spec=spec,
+            space=space,
+            optuna_study=OptunaStudy(
+                open_optuna_storage(memory.url),
+                spec.name,
+                space=space,
+                objectives=spec.objective_values(),
+                sampler=options.sampler,
+                seed=spec.seed,
+            ),
+            repository=memory.repository,
+            artifacts=memory.artifacts,
+            evaluator=Evaluator(spec, dataset, parents),
+            listener=listener,
+            keep_all=options.keep_all,
+            should_stop=should_stop,
+        )
+    )
+
+
+def _load_data(spec: StudySpec, options: LaunchOptions) -> "Dataset":
+    from search.data.sources import find_source, load_raw
+    from search.data.splits import split
+
+    source = find_source(spec.data)
+    if source is not None:
+        _check_epsilons(spec, source.input_range)
+    raw = load_raw(spec.data, data_dir=options.data_dir, synthetic=options.synthetic)
+    _check_epsilons(spec, raw.input_range)
+    return split(
+        raw,
+        validation_examples=spec.data.validation_examples,
+        attack_examples=spec.data.attack_examples,
+        seed=spec.seed,
+    )
+
+
+def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
+    check_epsilons(spec.robustness.epsilons, input_range=input_range)
+    if spec.training.adversarial_epsilon is not None:
+        check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
+
+
+def _search_space(spec: StudySpec, dataset: "Dataset") -> SearchSpace:
+    from search.models.topologies import make_topology
+
+    choices = {name: max(values) for name, values in spec.topology.choices().items()}
+    topology = make_topology(
+        spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
+    )
+    return SearchSpace(spec, topology.slots)
+
+
+def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:
+    stored = repository.find_study(spec.name)
+    if stored is None:
+        return repository.create_study(
+            name=spec.name,
+            spec=spec.model_dump(mode="json"),
+            spec_fingerprint=spec.fingerprint,
+            data=dataset.describe(),
+            versions=installed_versions(),
+        )
+    differences = _spec_differences(StudySpec.model_validate(stored.spec).identity(), spec.identity())
+    if differences:
+        raise StudyMismatchError(
+            f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
+            "Give the stored values to go on with it, or another name (or --storage) for a new study."
+        )
+    if stored.data["fingerprint"] != dataset.fingerprint:
+        raise StudyMismatchError(
+            f"study {spec.name!r} was started on other data: fingerprint {stored.data['fingerprint'][:12]} is stored, "
+            f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
+        )
+    return stored
+
+
+def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:
+    """Return 'key: stored -> given' for every leaf that differs."""
+    if isinstance(stored, dict) and isinstance(given, dict):
+        differences = []
+        for name in sorted(stored.keys() | given.keys()):
+            path = f"{key}.{name}" if key else name
+            differences.extend(_spec_differences(stored.get(name), given.get(name), path))
+        return differences
+    return [] if stored == given else [f"{key}: stored {stored}, given {given}"]

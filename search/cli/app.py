@@ -1,0 +1,41 @@
+"""The command line: one file a command; errors of the service become one line and an exit code."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from search.cli.export import export
+from search.cli.front import front
+from search.cli.launch import launch
+from search.cli.report import report
+from search.cli.status import status
+from search.cli.studies import studies
+from spaces.errors import SearchError
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="search",
+    help="Search jointly for per-layer bit widths and Jacobian weights: accurate, hard to fool and small.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+for _command in (launch, status, front, studies, export, report):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run a command; exit 0 done, 2 bad input, 3 the stored study differs, 4 database unreachable."""
+    try:
+        app(prog_name="python -m search")
+    except SearchError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

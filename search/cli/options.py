@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_STORAGE = "studies.db"
+
+StudyOption = Annotated[str, typer.Option("--study", help="Name of the study.")]
+StorageOption = Annotated[
+    str,
+    typer.Option(
+        "--storage", envvar="SEARCH_STORAGE", help="Database URL or SQLite file.", show_default=DEFAULT_STORAGE
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -1,0 +1,106 @@
+"""What a person sees while a study runs: a live line in a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from search.listener import Standing
+from search.training.fit import FitProgress
+from storage.records import TrialRecord, TrialState
+
+_LINE_EVERY_S = 30.0
+
+
+class LaunchProgress:
+    """Listens to a worker and draws: trial, epoch, time left, front size and hypervolume."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on a console; a live display only where it is a terminal."""
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._study: TaskID = self._progress.add_task("study", total=None, note="")
+        self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
+        self._started = time.monotonic()
+        self._trained_at_start: int | None = None
+        self._current = ""
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Start the display."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the display."""
+        self._progress.stop()
+
+    def parent_started(self, choices: Mapping[str, float]) -> None:
+        """Say that a float parent is being trained."""
+        described = ", ".join(f"{name} {value:g}" for name, value in choices.items())
+        self._begin("float parent")
+        self._console.print(f"training the float parent ({described}); it is kept for later trials and runs")
+
+    def trial_started(self, record: TrialRecord, standing: Standing) -> None:
+        """Show the trial that is being trained."""
+        self._begin(f"trial {record.number}")
+        self._show(standing)
+
+    def fit_progressed(self, progress: FitProgress) -> None:
+        """Move the bar of the training."""
+        done = (progress.epoch - 1) * progress.batches + progress.batch
+        note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        self._progress.update(self._training, completed=done, total=progress.epochs * progress.batches, note=note)
+        is_due = time.monotonic() - self._last_line > _LINE_EVERY_S
+        if not self._console.is_terminal and (is_due and progress.batch == progress.batches):
+            self._console.print(f"{self._current}: {note}")
+            self._last_line = time.monotonic()
+
+    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
+        """Print the trial's outcome and the study's standing."""
+        self._show(standing)
+        if record.state is TrialState.REFUSED:
+            self._console.print(f"trial {record.number:>3}  refused: {record.reason}", style="dim", highlight=False)
+        elif record.measurement is None:
+            self._console.print(f"trial {record.number:>3}  failed: {record.reason}", style="red", highlight=False)
+        else:
+            figures = record.measurement
+            self._console.print(
+                f"trial {record.number:>3}  clean {figures.clean_accuracy:.3f}  robust {figures.robust_accuracy:.3f}  "
+                f"{figures.size_bytes:>7,} bytes  {'' if record.is_feasible else 'infeasible  '}"
+                f"[{standing.trained}/{standing.budget}]  front {standing.front_size}  "
+                f"hypervolume {standing.hypervolume:.5g}{self._left(standing)}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def _begin(self, what: str) -> None:
+        self._current = what
+        self._last_line = time.monotonic()
+        self._progress.reset(self._training, description=what, visible=True, note="starting")
+
+    def _show(self, standing: Standing) -> None:
+        if self._trained_at_start is None:
+            self._trained_at_start = standing.trained
+        note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._left(standing)}"
+        self._progress.update(self._study, completed=standing.trained, total=standing.budget, note=note)
+
+    def _left(self, standing: Standing) -> str:
+        done = standing.trained - (self._trained_at_start or 0)
+        if done < 1 or standing.trained >= standing.budget:
+            return ""
+        left_s = (time.monotonic() - self._started) / done * (standing.budget - standing.trained)
+        return f"  left {int(left_s // 60)}:{int(left_s % 60):02d}"

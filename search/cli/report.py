@@ -1,0 +1,25 @@
+"""`report`: one self-contained HTML page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.options import DEFAULT_STORAGE, StorageOption, StudyOption
+
+
+def report(
+    study: StudyOption = "digits",
+    storage: StorageOption = DEFAULT_STORAGE,
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
+    trial: Annotated[list[int] | None, typer.Option("--trial", help="A trial for the accuracy curves; repeat.")] = None,
+) -> None:
+    """Write the study's figures as one page that works offline."""
+    from dashboards.report import write_report
+    from search.bootstrap import open_memory
+    from search.snapshots import read_snapshot
+
+    snapshot = read_snapshot(open_memory(storage).repository, study)
+    path = write_report(snapshot, out, chosen=trial)
+    Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

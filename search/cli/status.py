@@ -1,0 +1,42 @@
+"""`status`: how far a study is."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
+
+
+def status(
+    study: StudyOption = "digits", storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = False
+) -> None:
+    """Print how far a study is: trials by state, front, hypervolume, failures."""
+    from search.bootstrap import open_memory
+    from search.snapshots import read_snapshot
+    from storage.records import TrialState
+
+    snapshot = read_snapshot(open_memory(storage).repository, study)
+    counts = {state.value: snapshot.count(state) for state in TrialState}
+    latest = snapshot.revisions[-1]
+    values: dict[str, Any] = {
+        "name": study,
+        "is_synthetic": snapshot.study.is_synthetic,
+        "trial_budget": snapshot.spec.budget.trials,
+        "trials": counts,
+        "revision": latest.revision,
+        "front": list(snapshot.front_numbers),
+        "hypervolume": latest.hypervolume,
+        "failures": {trial.number: trial.reason for trial in snapshot.trials if trial.state is TrialState.FAILED},
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    marked = " (synthetic data: a dry run)" if values["is_synthetic"] else ""
+    console.print(f"study {study}{marked}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    console.print(f"budget {values['trial_budget']} trials, front {len(values['front'])}, revision {latest.revision}")
+    console.print(f"hypervolume {latest.hypervolume:.6g}")
+    for number, reason in values["failures"].items():
+        console.print(f"trial {number} failed: {reason}", style="red", markup=False)

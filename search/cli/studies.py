@@ -1,0 +1,43 @@
+"""`studies`: what the database holds."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
+
+
+def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = False) -> None:
+    """List the studies of a database."""
+    from search.bootstrap import open_memory
+    from search.snapshots import read_snapshot
+    from storage.records import TrialState
+
+    repository = open_memory(storage).repository
+    snapshots = [read_snapshot(repository, record.name) for record in repository.studies()]
+    rows = [
+        {
+            "name": snapshot.study.name,
+            "data": snapshot.study.data["name"],
+            "is_synthetic": snapshot.study.is_synthetic,
+            "complete": snapshot.count(TrialState.COMPLETE),
+            "failed": snapshot.count(TrialState.FAILED),
+            "front_size": len(snapshot.front_numbers),
+            "hypervolume": snapshot.revisions[-1].hypervolume,
+            "created_at": snapshot.study.created_at.isoformat(timespec="seconds"),
+        }
+        for snapshot in snapshots
+    ]
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        return
+    table = Table(title="Studies", title_justify="left")
+    for heading in ("name", "data", "complete", "failed", "front", "hypervolume"):
+        table.add_column(heading)
+    for row in rows:
+        data = f"{row['data']} (synthetic)" if row["is_synthetic"] else str(row["data"])
+        counts = [str(row["complete"]), str(row["failed"]), str(row["front_size"]), f"{row['hypervolume']:.5g}"]
+        table.add_row(str(row["name"]), data, *counts)
+    Console().print(table)

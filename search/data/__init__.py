@@ -1,0 +1,1 @@
+"""Data sets, their fixed splits and the input pipeline; no TensorFlow here."""

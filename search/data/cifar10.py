@@ -1,0 +1,108 @@
+"""Finding CIFAR-10: `--data-dir`, SEARCH_DATA_DIR, Keras' cache, Keras' own download, in this order; no other data."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from search.data.cifar10_files import (
+    BATCH_FORMATS,
+    NPZ,
+    OFFICIAL_COUNTS,
+    Counts,
+    read_archive,
+    read_folder,
+    read_npz,
+)
+from search.data.dataset import RawData
+from search.data.keras_cache import download_cifar10, is_whole_archive, keras_datasets_folder
+from search.data.roots import DATA_DIR_VARIABLE, search_roots
+from spaces.errors import DataError
+
+_LOG = logging.getLogger(__name__)
+_WEB = "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+
+def load_cifar10(
+    data_dir: Path | None,
+    *,
+    expected: Counts | None = OFFICIAL_COUNTS,
+    download: Callable[[], None] = download_cifar10,
+) -> RawData:
+    """Return CIFAR-10 from the first place that has it.
+
+    Args:
+        data_dir: the folder that `--data-dir` names.
+        expected: numbers of training and test images; None accepts any.
+        download: fills Keras' cache.
+
+    Raises:
+        DataError: no place has it (the message says what was tried and where to put which file), or the first place
+            that has it holds a damaged file.
+    """
+    tried = [] if data_dir else ["--data-dir (not given)"]
+    if not os.environ.get(DATA_DIR_VARIABLE):
+        tried.append(f"{DATA_DIR_VARIABLE} (not set)")
+    for root in search_roots(data_dir):
+        raw = _read_root(root, expected)
+        if raw is not None:
+            return raw
+        tried.append(f"{root} ({_contents(root)})")
+    cache = keras_datasets_folder()
+    raw = _read_cache(cache, expected)
+    if raw is not None:
+        return raw
+    tried.append(f"Keras' cache {cache} ({_contents(cache)})")
+    _LOG.info("CIFAR-10 is in none of the folders; Keras downloads it to %s", cache)
+    try:
+        download()
+    except DataError as error:
+        raise _not_found([*tried, str(error).rstrip(".")]) from error
+    raw = _read_cache(cache, expected)
+    if raw is None:
+        raise _not_found([*tried, f"Keras' download, after which {cache} still did not have it"])
+    return raw
+
+
+def _read_root(root: Path, expected: Counts | None) -> RawData | None:
+    """Read the first known form that the folder holds; None where it holds none."""
+    if (root / NPZ).is_file():
+        return read_npz(root / NPZ, expected=expected)
+    for batch_format in BATCH_FORMATS:
+        for folder in (root / batch_format.folder, root):
+            if (folder / batch_format.train[0]).is_file():
+                return read_folder(folder, batch_format, expected=expected)
+        for name in batch_format.archives:
+            if (root / name).is_file():
+                return read_archive(root / name, batch_format, expected=expected)
+    return None
+
+
+def _read_cache(cache: Path, expected: Counts | None) -> RawData | None:
+    python_batches = BATCH_FORMATS[0]
+    # Keras 2 unpacks into the cache itself, Keras 3 into a folder in it.
+    for folder in (cache / python_batches.folder, cache / f"{python_batches.folder}-target" / python_batches.folder):
+        if folder.is_dir():
+            return read_folder(folder, python_batches, expected=expected)
+    for name in python_batches.archives:
+        archive = cache / name
+        if archive.is_file():
+            if is_whole_archive(archive):
+                return read_archive(archive, python_batches, expected=expected)
+            _LOG.warning("%s is not the published file, perhaps part of a download; it is not used", archive)
+    return None
+
+
+def _contents(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    return f"no {NPZ}, no {' or '.join(batch_format.folder for batch_format in BATCH_FORMATS)}, no tar of them"
+
+
+def _not_found(tried: list[str]) -> DataError:
+    archives = " or ".join(batch_format.archives[0] for batch_format in BATCH_FORMATS)
+    return DataError(
+        f"CIFAR-10 was not found. Tried: {'; '.join(tried)}. Put {archives} from {_WEB}, as it is or unpacked, or a "
+        f"{NPZ} with x_train, y_train, x_test and y_test into a folder and name the folder by --data-dir or "
+        f"{DATA_DIR_VARIABLE}. For a dry run on drawn images: --data synthetic."
+    )

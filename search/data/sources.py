@@ -1,0 +1,113 @@
+"""Which data sets the service knows, and loading the one that a study names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.data.cifar10 import load_cifar10
+from search.data.dataset import RawData
+from search.data.digits import load_digits
+from search.data.import_path import import_function
+from search.data.synthetic import synthetic_data
+from spaces.errors import SpecError
+from spaces.study_spec import DataSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A data set of the service; what is known of it without loading it.
+
+    Attributes:
+        load: takes the folder of `--data-dir` or None, returns the data.
+        input_range: smallest and largest value of an input, in the model's input units.
+        image: whether flips and shifts make sense.
+        n_classes: number of classes.
+        input_shape: height, width, channels.
+    """
+
+    load: Callable[[Path | None], RawData]
+    input_range: tuple[float, float]
+    image: bool
+    n_classes: int
+    input_shape: tuple[int, int, int]
+
+
+SOURCES: dict[str, Source] = {
+    "digits": Source(load=load_digits, input_range=(0.0, 1.0), image=True, n_classes=10, input_shape=(8, 8, 1)),
+    "cifar10": Source(load=load_cifar10, input_range=(0.0, 1.0), image=True, n_classes=10, input_shape=(32, 32, 3)),
+}
+
+
+def find_source(data_spec: DataSpec) -> Source | None:
+    """Return what is known of the study's data without loading it; None where a loader of the user's brings it.
+
+    Raises:
+        SpecError: the service has no data set of that name.
+    """
+    if data_spec.name is None:
+        return None
+    if data_spec.name not in SOURCES:
+        raise SpecError(
+            f"data.name = {data_spec.name!r} is no data set of the service; known: {', '.join(SOURCES)}; "
+            "or give data.loader."
+        )
+    return SOURCES[data_spec.name]
+
+
+def load_raw(data_spec: DataSpec, *, data_dir: Path | None = None, synthetic: bool = False) -> RawData:
+    """Load the data that the study names, or images drawn in its shape.
+
+    Args:
+        data_spec: the study's `data` section.
+        data_dir: the folder of `--data-dir`.
+        synthetic: whether drawn images were asked for in so many words.
+
+    Raises:
+        SpecError: unknown name, unusable loader, or flips and shifts asked for of what is no image.
+        DataError: the data are missing or damaged.
+    """
+    source = find_source(data_spec)
+    if synthetic:
+        raw = _draw(data_spec, source)
+    elif source is not None:
+        raw = source.load(data_dir)
+    else:
+        raw = _load_user_data(str(data_spec.loader), data_dir)
+    _check_augmentation(data_spec, raw)
+    return raw
+
+
+def _draw(data_spec: DataSpec, source: Source | None) -> RawData:
+    if source is None:
+        raise SpecError(
+            f"--data synthetic draws images in the shape of a data set of the service; "
+            f"data.loader = {data_spec.loader!r} does not tell a shape. Give data.name, one of {', '.join(SOURCES)}."
+        )
+    if not source.image:
+        raise SpecError(f"--data synthetic draws images; data.name = {data_spec.name!r} has none.")
+    return synthetic_data(
+        stands_for=str(data_spec.name),
+        input_shape=source.input_shape,
+        n_classes=source.n_classes,
+        validation_examples=data_spec.validation_examples,
+    )
+
+
+def _load_user_data(import_path: str, data_dir: Path | None) -> RawData:
+    loader = import_function(import_path, key="data.loader")
+    raw = loader(data_dir)
+    if not isinstance(raw, RawData):
+        raise SpecError(
+            f"data.loader = {import_path!r} must return search.data.dataset.RawData; got {type(raw).__name__}."
+        )
+    return raw
+
+
+def _check_augmentation(data_spec: DataSpec, raw: RawData) -> None:
+    if raw.image:
+        return
+    for key, value in (("flip", data_spec.flip), ("shift_pixels", data_spec.shift_pixels)):
+        if value:
+            raise SpecError(
+                f"data.{key} = {value!r} is for images, and data set {raw.name!r} has none; remove the key."
+            )

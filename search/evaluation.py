@@ -1,0 +1,296 @@
+"""From a candidate to its measurement: build, start from the parent, train, attack, count.
+
+One workbench per topology holds everything that is traced once and used by every candidate of that topology.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from search.attacks.fgsm import FGSM
+from search.attacks.pgd import PGD
+from search.attacks.suite import run_suite
+from search.data.dataset import Dataset, Split
+from search.data.pipeline import batches
+from search.metrics.cost import Cost, candidate_cost
+from search.models.calibration import calibrate_integer_bits
+from search.models.classifier import NetworkClassifier
+from search.models.network import Mode, Network, Weights
+from search.models.topologies import make_topology
+from search.models.topology import Topology
+from search.models.trained_model import TrainedModel
+from search.runtime import seed_everything
+from search.training.fit import EpochRecord, FitPlan, FitProgress, fit
+from search.training.step import StepSettings, TrainingStep
+from spaces.candidate import Candidate
+from spaces.errors import TrialError
+from spaces.measurement import Measurement
+from spaces.study_spec import StudySpec
+
+_CALIBRATION_EXAMPLES = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The float network that candidates of a topology start from.
+
+    Attributes:
+        weights: `Network.weights`.
+        clean_accuracy: on the validation split.
+        source: "trained here", or the user's file, which may have seen the validation images.
+    """
+
+    weights: Weights
+    clean_accuracy: float
+    source: str
+
+
+class ParentSource(Protocol):
+    """Where parents are kept between runs."""
+
+    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
+        """Return the kept parent of a topology, or None."""
+        ...
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+        """Keep a parent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How the outside follows a training.
+
+    Attributes:
+        on_parent: called with the topology's choices before a parent is trained.
+        on_progress: called after every batch.
+        should_stop: asked after every batch.
+    """
+
+    on_parent: Callable[[Mapping[str, float]], None]
+    on_progress: Callable[[FitProgress], None]
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What became of a candidate: figures, and the model that shows them."""
+
+    measurement: Measurement
+    model: TrainedModel
+    timings: Mapping[str, float]
+    details: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Workbench:
+    """What all candidates of one topology share."""
+
+    topology: Topology
+    network: Network
+    step: TrainingStep
+    classifier: NetworkClassifier
+    parent: Parent | None = None
+    integer_bits: dict[str, dict[int, int]] | None = None
+
+
+class Evaluator:
+    """Evaluates candidates of one study on one data set."""
+
+    def __init__(self, spec: StudySpec, dataset: Dataset, parents: ParentSource) -> None:
+        """Prepare; nothing is built before the first candidate."""
+        self._spec = spec
+        self._dataset = dataset
+        self._parents = parents
+        self._workbenches: dict[tuple[tuple[str, float], ...], _Workbench] = {}
+
+    def cost(self, candidate: Candidate) -> Cost:
+        """Return what the candidate costs on the device, by arithmetic."""
+        return candidate_cost(self._topology(candidate.topology), candidate)
+
+    def evaluate(self, candidate: Candidate, *, seed: int, watch: Watch) -> Evaluation:
+        """Train the candidate and measure it.
+
+        Raises:
+            TrialError: the training failed or gave logits that are not finite.
+            StopRequestedError: the watch asked to stop.
+        """
+        seed_everything(seed)
+        bench = self._workbench(candidate.topology)
+        timings = {}
+        started = time.monotonic()
+        self._start(bench, candidate, seed, watch)
+        timings["start_s"] = time.monotonic() - started
+        started = time.monotonic()
+        curve = self._train(bench, candidate, seed, watch)
+        timings["training_s"] = time.monotonic() - started
+        started = time.monotonic()
+        measurement = self._measure(bench, candidate, seed)
+        timings["measuring_s"] = time.monotonic() - started
+        cost = self.cost(candidate)
+        model = TrainedModel(
+            topology_spec=self._spec.topology,
+            topology=bench.topology,
+            candidate=candidate,
+            integer_bits=bench.integer_bits or {},
+            weights=bench.network.weights(),
+        )
+        details: dict[str, Any] = {
+            "curve": [asdict(record) for record in curve],
+            "layers": [asdict(layer) for layer in cost.layers],
+        }
+        if bench.parent is not None:
+            details["parent"] = {"source": bench.parent.source, "clean_accuracy": bench.parent.clean_accuracy}
+        return Evaluation(measurement=measurement, model=model, timings=timings, details=details)
+
+    def _topology(self, choices: Mapping[str, float]) -> Topology:
+        return make_topology(
+            self._spec.topology,
+            input_shape=self._dataset.input_shape,
+            n_classes=self._dataset.n_classes,
+            choices=choices,
+        )
+
+    def _workbench(self, choices: Mapping[str, float]) -> _Workbench:
+        key = tuple(choices.items())
+        if key not in self._workbenches:
+            topology = self._topology(choices)
+            network = Network(topology)
+            training = self._spec.training
+            settings = StepSettings(
+                weight_decay=training.weight_decay,
+                jacobian_examples=max(1, round(training.jr_fraction * training.batch_size)),
+                input_range=self._dataset.input_range,
+            )
+            self._workbenches[key] = _Workbench(
+                topology=topology,
+                network=network,
+                step=TrainingStep(network, settings),
+                classifier=NetworkClassifier(network, input_range=self._dataset.input_range),
+            )
+        return self._workbenches[key]
+
+    def _start(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> None:
+        """Give the network its first weights, ranges and bit widths."""
+        calibration = self._dataset.train.inputs(slice(0, _CALIBRATION_EXAMPLES))
+        if self._spec.training.start == "scratch":
+            bench.network.initialize(seed)
+            bench.integer_bits = calibrate_integer_bits(bench.network, calibration, mode=Mode.TRAIN)
+        else:
+            if bench.parent is None:
+                bench.parent = self._parent(bench, candidate.topology, watch)
+            bench.network.load_weights(bench.parent.weights)
+            if bench.integer_bits is None:
+                bench.integer_bits = calibrate_integer_bits(bench.network, calibration, mode=Mode.DEPLOYED)
+        bench.network.load_policies(candidate, bench.integer_bits)
+
+    def _parent(self, bench: _Workbench, choices: Mapping[str, float], watch: Watch) -> Parent:
+        kept = self._parents.find(bench.topology, choices)
+        if kept is not None:
+            return kept
+        watch.on_parent(choices)
+        settings = self._spec.parent
+        started = time.monotonic()
+        bench.network.initialize(self._spec.seed)
+        plan = FitPlan(
+            quantized=False,
+            epochs=settings.epochs,
+            batches_per_epoch=len(self._dataset.train) // settings.batch_size,
+            learning_rate=settings.learning_rate,
+            seed=self._spec.seed,
+            n_classes=self._dataset.n_classes,
+        )
+        try:
+            self._fit(bench, plan, settings.batch_size, watch)
+        except TrialError as error:
+            raise TrialError(f"the float parent could not be trained: {error.reason}") from error
+        parent = Parent(
+            weights=bench.network.weights(),
+            clean_accuracy=float_accuracy(bench.network, self._dataset.validation, self._dataset.input_range),
+            source="trained here",
+        )
+        self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": time.monotonic() - started})
+        return parent
+
+    def _train(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> tuple[EpochRecord, ...]:
+        training = self._spec.training
+        plan = FitPlan(
+            quantized=True,
+            epochs=training.epochs,
+            batches_per_epoch=len(self._dataset.train) // training.batch_size,
+            learning_rate=candidate.training["learning_rate"],
+            seed=seed,
+            n_classes=self._dataset.n_classes,
+            jacobian_every=training.jr_every,
+            jacobian_weights={name: policy.jr_weight for name, policy in candidate.policies.items()},
+            adversarial_weight=candidate.training["adversarial_weight"],
+            adversarial_epsilon=training.adversarial_epsilon or 0.0,
+        )
+        return self._fit(bench, plan, training.batch_size, watch)
+
+    def _fit(self, bench: _Workbench, plan: FitPlan, batch_size: int, watch: Watch) -> tuple[EpochRecord, ...]:
+        data = self._spec.data
+
+        def epoch_batches(epoch: int) -> Iterator[Any]:
+            return batches(
+                self._dataset.train,
+                batch_size=batch_size,
+                seed=plan.seed,
+                epoch=epoch,
+                flip=data.flip,
+                shift_pixels=data.shift_pixels,
+            )
+
+        return fit(
+            bench.step, plan, batches=epoch_batches, on_progress=watch.on_progress, should_stop=watch.should_stop
+        )
+
+    def _measure(self, bench: _Workbench, candidate: Candidate, seed: int) -> Measurement:
+        """Measure clean accuracy on the validation split and robust accuracy on its attack subset."""
+        bench.classifier.refresh()
+        attack = self._dataset.attack
+        suite = run_suite(
+            bench.classifier,
+            attack.x,
+            attack.y,
+            epsilons=self._spec.robustness.epsilons,
+            attacks=[FGSM(), PGD(steps=self._spec.robustness.pgd_steps)],
+            seed=self._spec.seed,
+        )
+        cost = self.cost(candidate)
+        return Measurement(
+            clean_accuracy=clean_accuracy(bench.classifier, self._dataset.validation),
+            robust_accuracy=suite.robust_accuracy,
+            epsilons=suite.epsilons,
+            worst_case=suite.worst_case,
+            attack_accuracy=suite.attack_accuracy,
+            subset_clean_accuracy=float(suite.is_right.mean()),
+            size_bytes=cost.size_bytes,
+            macs=cost.macs,
+            bops=cost.bops,
+            ram_bytes=cost.ram_bytes,
+            epochs=self._spec.training.epochs,
+            seed=seed,
+        )
+
+
+def clean_accuracy(classifier: NetworkClassifier, part: Split) -> float:
+    """Return the fraction of a part of the data that is classified right.
+
+    Raises:
+        TrialError: a logit is not finite.
+    """
+    logits = classifier.logits(part.inputs())
+    if not np.isfinite(logits).all():
+        raise TrialError("the trained network gives logits that are not finite")
+    return float((logits.argmax(axis=1) == part.y).mean())
+
+
+def float_accuracy(network: Network, part: Split, input_range: tuple[float, float]) -> float:
+    """Return the clean accuracy of a network's float twin."""
+    classifier = NetworkClassifier(network, input_range=input_range, quantized=False)
+    classifier.refresh()
+    return clean_accuracy(classifier, part)

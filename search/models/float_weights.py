@@ -1,0 +1,79 @@
+"""Reading the weights of a user's own float model from a Keras HDF5 file, without running any of its code."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from search.models.topology import BatchNorm, Layer, Topology
+from spaces.errors import SpecError
+
+_LAYER_FIELDS = {"kernel": "kernel", "depthwise_kernel": "kernel", "bias": "bias"}
+_NORM_FIELDS = {"gamma": "gamma", "beta": "beta", "moving_mean": "mean", "moving_variance": "variance"}
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def load_float_weights(path: Path, topology: Topology) -> Weights:
+    """Return the weights of a float model of this topology.
+
+    Layers are matched in order, kernels with kernels and normalizations with normalizations; names need not agree.
+    A softmax at the end is of no consequence: only weights are read.
+
+    Args:
+        path: a Keras `.h5` model or weights file.
+        topology: what the file is expected to hold.
+
+    Raises:
+        SpecError: the file cannot be read, or its layers or shapes are not those of the topology.
+    """
+    if not path.is_file():
+        raise SpecError(f"parent.file = {str(path)!r} does not exist; give the path of a Keras .h5 file.")
+    try:
+        with h5py.File(path, "r") as file:
+            groups = _layer_groups(file.get("model_weights", file))
+    except (OSError, KeyError) as error:
+        raise SpecError(f"parent.file = {str(path)!r} is not a Keras .h5 file: {error}.") from None
+    layers = [group for group in groups if "kernel" in group]
+    norms = [group for group in groups if "gamma" in group]
+    expected_layers = [node.name for node in topology.nodes if isinstance(node, Layer)]
+    expected_norms = [node.name for node in topology.nodes if isinstance(node, BatchNorm)]
+    if len(layers) != len(expected_layers) or len(norms) != len(expected_norms):
+        raise SpecError(
+            f"parent.file = {str(path)!r} has {len(layers)} layers with kernels and {len(norms)} normalizations; "
+            f"topology {topology.name!r} has {len(expected_layers)} and {len(expected_norms)}."
+        )
+    weights: Weights = {}
+    for name, group in [*zip(expected_layers, layers, strict=True), *zip(expected_norms, norms, strict=True)]:
+        weights.update({f"{name}/{field}": value for field, value in group.items()})
+    _check_shapes(weights, topology, path)
+    return weights
+
+
+def _layer_groups(root: Any) -> list[Weights]:
+    """Return, for each layer in the file's order, field -> values."""
+    groups = []
+    for layer_name in root.attrs["layer_names"]:
+        group = root[layer_name]
+        fields: Weights = {}
+        for weight_name in group.attrs["weight_names"]:
+            text = weight_name.decode() if isinstance(weight_name, bytes) else weight_name
+            field = text.rsplit("/", 1)[-1].split(":")[0]
+            known = _LAYER_FIELDS | _NORM_FIELDS
+            if field in known:
+                fields[known[field]] = np.asarray(group[text], np.float32)
+        groups.append(fields)
+    return groups
+
+
+def _check_shapes(weights: Weights, topology: Topology, path: Path) -> None:
+    for layer in topology.layers:
+        expected, channels = topology.kernel_shape(layer), topology.shapes[layer.name][-1]
+        if weights[f"{layer.name}/kernel"].shape != expected:
+            raise SpecError(
+                f"parent.file = {str(path)!r}: the kernel for {layer.name!r} has shape "
+                f"{weights[f'{layer.name}/kernel'].shape}; the topology needs {expected}."
+            )
+        weights.setdefault(f"{layer.name}/bias", np.zeros(channels, np.float32))

@@ -1,0 +1,125 @@
+"""The one door to QKeras: a topology and a candidate become a model of plain QKeras layers, with weights."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qkeras
+from numpy.typing import NDArray
+
+from search.models.batch_norm import NORM_EPSILON
+from search.models.topology import (
+    Add,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAveragePool,
+    Input,
+    Layer,
+    Node,
+    Relu,
+    Rescale,
+    Topology,
+)
+from search.runtime import tf
+from spaces.candidate import Candidate
+from spaces.layer_policy import LayerPolicy, WeightQuantizer
+
+IntegerBits = Mapping[str, Mapping[int, int]]  # activation node -> activation bits -> integer bits
+
+_WEIGHT_ORDER = {
+    BatchNorm: ("gamma", "beta", "mean", "variance"),
+    Conv2D: ("kernel", "bias"),
+    DepthwiseConv2D: ("kernel", "bias"),
+    Dense: ("kernel", "bias"),
+}
+
+_QUANTIZERS: dict[WeightQuantizer, Callable[[int], Any]] = {
+    WeightQuantizer.BINARY: lambda _: qkeras.binary(alpha="auto_po2"),
+    WeightQuantizer.TERNARY: lambda _: qkeras.ternary(alpha="auto_po2"),
+    WeightQuantizer.QUANTIZED_BITS: lambda bits: qkeras.quantized_bits(bits, 0, 1, alpha="auto_po2"),
+}
+
+
+def kernel_quantizer(policy: LayerPolicy) -> Any:
+    """Return the QKeras quantizer of a policy's kernel."""
+    return _QUANTIZERS[policy.weight_quantizer](policy.weight_bits)
+
+
+def build_qkeras(
+    topology: Topology,
+    candidate: Candidate,
+    *,
+    integer_bits: IntegerBits,
+    weights: Mapping[str, NDArray[np.float32]],
+) -> Any:
+    """Return a Keras model of QKeras layers that gives the same logits as the trained network.
+
+    Args:
+        topology: the structure; layers keep their names.
+        candidate: the bits.
+        integer_bits: of every activation, from calibration.
+        weights: `Network.weights` after training.
+    """
+    owner = topology.activation_owner
+    tensors: dict[str, Any] = {}
+    for node in topology.nodes:
+        sources = [tensors[name] for name in node.inputs]
+        if isinstance(node, Input):
+            tensors[node.name] = tf.keras.Input(node.shape, name=node.name)
+        elif isinstance(node, Layer):
+            tensors[node.name] = _quantized_layer(node, candidate.policies[node.name])(sources[0])
+        elif isinstance(node, Relu):
+            bits = candidate.policies[owner[node.name]].activation_bits or 0
+            quantizer = f"quantized_relu({bits},{integer_bits[node.name][bits]})"
+            tensors[node.name] = qkeras.QActivation(quantizer, name=node.name)(sources[0])
+        else:
+            layer = _PLAIN_LAYERS[type(node)](node)
+            tensors[node.name] = layer(sources if len(sources) > 1 else sources[0])
+    model = tf.keras.Model(tensors[topology.nodes[0].name], tensors[topology.nodes[-1].name], name=topology.name)
+    for node in topology.nodes:
+        if type(node) in _WEIGHT_ORDER:
+            fields = _WEIGHT_ORDER[type(node)]
+            model.get_layer(node.name).set_weights([weights[f"{node.name}/{field}"] for field in fields])
+    return model
+
+
+def load_qkeras(path: Path) -> Any:
+    """Load an `.h5` model of QKeras layers."""
+    return qkeras.utils.load_qmodel(str(path), compile=False)
+
+
+def _quantized_layer(node: Layer, policy: LayerPolicy) -> Any:
+    quantizer = kernel_quantizer(policy)
+    match node:
+        case Conv2D():
+            return qkeras.QConv2D(
+                node.filters,
+                node.kernel_size,
+                strides=node.strides,
+                padding=node.padding,
+                kernel_quantizer=quantizer,
+                name=node.name,
+            )
+        case DepthwiseConv2D():
+            return qkeras.QDepthwiseConv2D(
+                node.kernel_size,
+                strides=node.strides,
+                padding=node.padding,
+                depthwise_quantizer=quantizer,
+                name=node.name,
+            )
+        case Dense():
+            return qkeras.QDense(node.units, kernel_quantizer=quantizer, name=node.name)
+
+
+_PLAIN_LAYERS: dict[type[Node], Callable[[Any], Any]] = {
+    Rescale: lambda node: tf.keras.layers.Rescaling(node.factor, name=node.name),
+    BatchNorm: lambda node: tf.keras.layers.BatchNormalization(epsilon=NORM_EPSILON, name=node.name),
+    Add: lambda node: tf.keras.layers.Add(name=node.name),
+    GlobalAveragePool: lambda node: tf.keras.layers.GlobalAveragePooling2D(name=node.name),
+    Flatten: lambda node: tf.keras.layers.Flatten(name=node.name),
+}

@@ -1,0 +1,336 @@
+"""A network's structure as plain values: nodes in order, with names, shapes and the layers that the search decides on.
+
+Knows nothing of TensorFlow, weights or bits; everything that builds, exports or counts a network reads it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from spaces.errors import SpecError
+from spaces.search_space import LayerSlot
+
+Shape = tuple[int, ...]  # without the batch axis: [height, width, channels] or [features]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One operation; `inputs` are the names of earlier nodes."""
+
+    name: str
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input(Node):
+    """The network's input in the study's input units."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescale(Node):
+    """Multiplies by a constant: the network's own rescaling of its input."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv2D(Node):
+    """Convolution with a bias; kernel [kernel_h, kernel_w, in, filters]."""
+
+    filters: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthwiseConv2D(Node):
+    """Depthwise convolution with a bias, multiplier 1; kernel [kernel_h, kernel_w, in, 1]."""
+
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dense(Node):
+    """Fully connected layer with a bias; kernel [in, units]."""
+
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNorm(Node):
+    """Batch normalization over the last axis, directly after a layer; folded into per-channel scales on export."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relu(Node):
+    """The activation that is quantized; its bits belong to the layer that `Topology.activation_owner` finds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Node):
+    """Residual addition; the first input is the main branch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalAveragePool(Node):
+    """Mean over height and width: [h, w, c] -> [c]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flatten(Node):
+    """[h, w, c] -> [h * w * c]."""
+
+
+Layer = Conv2D | DepthwiseConv2D | Dense
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGeometry:
+    """What size and cost arithmetic needs to know of a quantizable layer.
+
+    Attributes:
+        n_weights: kernel elements.
+        n_channels: output channels, each with a bias and a scale.
+        has_norm: whether batch normalization is folded into the layer's per-channel scales.
+        macs: multiply-accumulates of one inference.
+        input_owner: the layer whose activation bits the layer's input has; None for the network's input.
+    """
+
+    name: str
+    n_weights: int
+    n_channels: int
+    has_norm: bool
+    macs: int
+    input_owner: str | None
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A network's structure: `nodes` in topological order, the last one gives the logits [n_classes]."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """Node name -> node."""
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Node name -> shape of its output, without the batch axis."""
+        shapes: dict[str, Shape] = {}
+        for node in self.nodes:
+            shapes[node.name] = _output_shape(node, [shapes[name] for name in node.inputs])
+        return shapes
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the network's input."""
+        return self.shapes[self.nodes[0].name]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of logits."""
+        return self.shapes[self.nodes[-1].name][0]
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The quantizable layers in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Layer))
+
+    def kernel_shape(self, layer: Layer) -> Shape:
+        """Return the shape of a layer's kernel."""
+        source = self.shapes[layer.inputs[0]]
+        match layer:
+            case Conv2D():
+                return (*layer.kernel_size, source[-1], layer.filters)
+            case DepthwiseConv2D():
+                return (*layer.kernel_size, source[-1], 1)
+            case Dense():
+                return (source[-1], layer.units)
+
+    @cached_property
+    def taps(self) -> dict[str, str]:
+        """Layer name -> node whose output is the activation a_l that enters it; the input itself for the first."""
+        return {layer.name: self._before_rescale(layer.inputs[0]) for layer in self.layers}
+
+    @cached_property
+    def tap_owner(self) -> dict[str, str]:
+        """Tap node -> the first layer that reads it, which owns the tap's Jacobian term."""
+        owners: dict[str, str] = {}
+        for layer, tap in self.taps.items():
+            owners.setdefault(tap, layer)
+        return owners
+
+    @cached_property
+    def activation_owner(self) -> dict[str, str]:
+        """Activation node -> the layer whose activation bits it has (the main branch, through additions)."""
+        return {node.name: self._main_layer(node.inputs[0]) for node in self.nodes if isinstance(node, Relu)}
+
+    @cached_property
+    def slots(self) -> tuple[LayerSlot, ...]:
+        """The layers as the search space sees them."""
+        with_activation = set(self.activation_owner.values())
+        return tuple(
+            LayerSlot(
+                name=layer.name,
+                has_activation=layer.name in with_activation,
+                has_jacobian_term=self.tap_owner[self.taps[layer.name]] == layer.name,
+            )
+            for layer in self.layers
+        )
+
+    @cached_property
+    def norm_of(self) -> dict[str, str]:
+        """Layer name -> batch normalization node that follows it, where one does."""
+        names = {layer.name for layer in self.layers}
+        return {
+            node.inputs[0]: node.name for node in self.nodes if isinstance(node, BatchNorm) and node.inputs[0] in names
+        }
+
+    @cached_property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """Sizes and costs of the quantizable layers, in order."""
+        return tuple(self._geometry(layer) for layer in self.layers)
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers in the float network: kernels, biases and four per normalized channel."""
+        kernels = sum(layer.n_weights + layer.n_channels for layer in self.geometry)
+        return kernels + sum(4 * self.shapes[node.name][-1] for node in self.nodes if isinstance(node, BatchNorm))
+
+    def _geometry(self, layer: Layer) -> LayerGeometry:
+        n_weights = math.prod(self.kernel_shape(layer))
+        output = self.shapes[layer.name]
+        return LayerGeometry(
+            name=layer.name,
+            n_weights=n_weights,
+            n_channels=output[-1],
+            has_norm=layer.name in self.norm_of,
+            macs=n_weights * math.prod(output[:-1]),
+            input_owner=self._input_owner(layer.inputs[0]),
+        )
+
+    def _input_owner(self, name: str) -> str | None:
+        node = self.by_name[name]
+        while not isinstance(node, Input | Relu):
+            node = self.by_name[node.inputs[0]]
+        return self.activation_owner.get(node.name)
+
+    def _before_rescale(self, name: str) -> str:
+        node = self.by_name[name]
+        return self._before_rescale(node.inputs[0]) if isinstance(node, Rescale) else name
+
+    def _main_layer(self, name: str) -> str:
+        node = self.by_name[name]
+        if isinstance(node, Layer):
+            return node.name
+        if isinstance(node, Input):
+            raise SpecError(f"topology {self.name!r}: an activation stands before the first layer; it has no owner.")
+        return self._main_layer(node.inputs[0])
+
+
+def _output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
+    match node:
+        case Input():
+            return node.shape
+        case Conv2D():
+            return (*_convolved(inputs[0], node.kernel_size, node.strides, node.padding), node.filters)
+        case DepthwiseConv2D():
+            return (*_convolved(inputs[0], node.kernel_size, node.strides, node.padding), inputs[0][-1])
+        case Dense():
+            return (node.units,)
+        case GlobalAveragePool():
+            return (inputs[0][-1],)
+        case Flatten():
+            return (math.prod(inputs[0]),)
+        case Add() if len(set(inputs)) != 1:
+            raise SpecError(f"addition {node.name!r} joins different shapes: {list(inputs)}.")
+        case _:
+            return inputs[0]
+
+
+def _convolved(shape: Shape, kernel: tuple[int, int], strides: tuple[int, int], padding: str) -> tuple[int, int]:
+    if padding == "same":
+        height, width = (-(-size // stride) for size, stride in zip(shape[:2], strides, strict=True))
+    else:
+        height, width = (
+            (size - window) // stride + 1 for size, window, stride in zip(shape[:2], kernel, strides, strict=True)
+        )
+    return height, width
+
+
+class TopologyBuilder:
+    """Collects nodes; every method returns the new node's name for the next call."""
+
+    def __init__(self, name: str, input_shape: Shape) -> None:
+        """Start with the input node."""
+        self._name = name
+        self._nodes: list[Node] = [Input(name="input", inputs=(), shape=input_shape)]
+
+    @property
+    def input(self) -> str:
+        """The input node's name."""
+        return self._nodes[0].name
+
+    def add(self, node: Node) -> str:
+        """Append a node whose inputs are already there.
+
+        Raises:
+            SpecError: the name is taken or an input is unknown.
+        """
+        known = {existing.name for existing in self._nodes}
+        if node.name in known:
+            raise SpecError(f"topology {self._name!r}: the name {node.name!r} is taken; node names must be distinct.")
+        unknown = [name for name in node.inputs if name not in known]
+        if unknown:
+            raise SpecError(f"topology {self._name!r}: {node.name!r} reads {unknown}, which do not exist yet.")
+        self._nodes.append(node)
+        return node.name
+
+    def norm_relu(self, source: str) -> str:
+        """Append batch normalization and activation after a layer."""
+        return self.relu(self.norm(source))
+
+    def norm(self, source: str) -> str:
+        """Append batch normalization after a layer."""
+        return self.add(BatchNorm(name=f"{source}_norm", inputs=(source,)))
+
+    def relu(self, source: str) -> str:
+        """Append the activation that is quantized."""
+        return self.add(Relu(name=f"{source}_relu", inputs=(source,)))
+
+    def conv(
+        self, source: str, name: str, *, filters: int, kernel_size: tuple[int, int], strides: tuple[int, int] = (1, 1)
+    ) -> str:
+        """Append a convolution with padding 'same'."""
+        return self.add(Conv2D(name=name, inputs=(source,), filters=filters, kernel_size=kernel_size, strides=strides))
+
+    def depthwise(
+        self, source: str, name: str, *, kernel_size: tuple[int, int], strides: tuple[int, int] = (1, 1)
+    ) -> str:
+        """Append a depthwise convolution with padding 'same'."""
+        return self.add(DepthwiseConv2D(name=name, inputs=(source,), kernel_size=kernel_size, strides=strides))
+
+    def dense(self, source: str, name: str, *, units: int) -> str:
+        """Append a fully connected layer."""
+        return self.add(Dense(name=name, inputs=(source,), units=units))
+
+    def build(self) -> Topology:
+        """Return the topology; its last node gives the logits.
+
+        Raises:
+            SpecError: shapes do not fit, or the last node is not a dense layer.
+        """
+        topology = Topology(name=self._name, nodes=tuple(self._nodes))
+        if not isinstance(self._nodes[-1], Dense):
+            raise SpecError(f"topology {self._name!r} must end in a dense layer that gives the logits.")
+        _ = topology.shapes, topology.activation_owner
+        return topology

@@ -1,0 +1,75 @@
+"""Where float parents are kept: the user's file where the study names one, else the database and the artifacts."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search.data.dataset import Dataset
+from search.evaluation import Parent, float_accuracy
+from search.models.float_weights import load_float_weights
+from search.models.network import Network
+from search.models.topology import Topology
+from search.models.trained_model import weights_from_bytes, weights_to_bytes
+from spaces.study_spec import StudySpec
+from storage.artifacts import ArtifactStore
+from storage.records import ParentRecord
+from storage.repository import Repository
+
+
+class ParentStore:
+    """The parents of one study."""
+
+    def __init__(
+        self, spec: StudySpec, dataset: Dataset, *, study_id: int, repository: Repository, artifacts: ArtifactStore
+    ) -> None:
+        """Keep what is needed to find and keep parents."""
+        self._spec, self._dataset, self._study_id = spec, dataset, study_id
+        self._repository, self._artifacts = repository, artifacts
+
+    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
+        """Return the kept parent of a topology, or None.
+
+        Raises:
+            SpecError: the user's file does not fit the topology.
+            ArtifactError: the kept weights are missing or damaged.
+        """
+        if self._spec.parent.file is not None:
+            return self._from_file(topology, Path(self._spec.parent.file))
+        record = self._repository.find_parent(self._study_id, self._key(choices))
+        if record is None:
+            return None
+        weights = weights_from_bytes(self._artifacts.get(record.digest))
+        return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source="trained here")
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+        """Keep a parent."""
+        record = ParentRecord(
+            key=self._key(choices),
+            digest=self._artifacts.put(weights_to_bytes(parent.weights)),
+            clean_accuracy=parent.clean_accuracy,
+            details={**details, "topology": dict(choices), "source": parent.source},
+        )
+        self._repository.save_parent(self._study_id, record)
+
+    def _from_file(self, topology: Topology, path: Path) -> Parent:
+        weights = load_float_weights(path, topology)
+        network = Network(topology)
+        network.load_weights(weights)
+        accuracy = float_accuracy(network, self._dataset.validation, self._dataset.input_range)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        source = f"{path.name} (SHA-256 {digest[:12]}), which may have seen the validation images"
+        return Parent(weights=weights, clean_accuracy=accuracy, source=source)
+
+    def _key(self, choices: Mapping[str, float]) -> str:
+        made_from = {
+            "topology": self._spec.topology.model_dump(mode="json", exclude={"width"}),
+            "choices": dict(choices),
+            "parent": self._spec.parent.model_dump(mode="json"),
+            "data": self._dataset.fingerprint,
+            "augmentation": [self._spec.data.flip, self._spec.data.shift_pixels],
+            "weight_decay": self._spec.training.weight_decay,
+            "seed": self._spec.seed,
+        }
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,50 @@
+"""Choosing a trial by words: `knee`, `best:<objective>`, `trial:<number>`."""
+
+import numpy as np
+
+from spaces.errors import SelectionError
+from spaces.objectives import losses, reference_losses
+from spaces.pareto import knee
+from spaces.study_spec import StudySpec
+from storage.records import TrialRecord, TrialState
+from storage.repository import Repository
+
+_FORMS = "knee, best:<objective> or trial:<number>"
+
+
+def select_trial(repository: Repository, study: str, selection: str) -> TrialRecord:
+    """Return the complete trial that the words name.
+
+    Args:
+        repository: where the study is stored.
+        study: its name.
+        selection: `knee` (the balanced member of the front), `best:<objective>` (the front's best on one objective)
+            or `trial:<number>` (any complete trial).
+
+    Raises:
+        SelectionError: other words, an unknown objective or trial, or an empty front.
+    """
+    record = repository.get_study(study)
+    kind, _, argument = selection.partition(":")
+    if kind == "trial" and argument.isdigit():
+        return _complete(repository.trial(record.id, int(argument)), study)
+    objectives = StudySpec.model_validate(record.spec).objective_values()
+    names = [objective.name for objective in objectives]
+    if selection != "knee" and not (kind == "best" and argument in names):
+        raise SelectionError(f"--select takes {_FORMS}, with an objective among {', '.join(names)}; got {selection!r}.")
+    front = repository.front(record.id)
+    points = np.array([losses(trial.measurement, objectives) for trial in front if trial.measurement is not None])
+    if not len(points):
+        raise SelectionError(f"study {study!r} has an empty front: no feasible trial is complete yet.")
+    if selection == "knee":
+        return front[knee(points, reference_losses(objectives))]
+    return front[int(np.argmin(points[:, names.index(argument)]))]
+
+
+def _complete(trial: TrialRecord, study: str) -> TrialRecord:
+    if trial.state is not TrialState.COMPLETE:
+        reason = f" ({trial.reason})" if trial.reason else ""
+        raise SelectionError(
+            f"trial {trial.number} of study {study!r} is {trial.state.value}{reason}; only a complete trial can be chosen."
+        )
+    return trial

@@ -1,0 +1,152 @@
+"""Compiled training steps of one network: cross-entropy, weight decay, the Jacobian term, adversarial examples.
+
+Everything that differs between candidates (bit widths, lambdas, learning rate, adversarial weight) is read from
+variables, so a step is traced once for each combination of terms.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from search.models.network import Mode, Network
+from search.runtime import tf
+from search.training.jacobian import jacobian_term, unit_vectors
+
+Tensor = Any
+
+_ADVERSARIAL_STEP = 1.25  # of the radius: Wong, Rice and Kolter 2020, "Fast is better than free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKind:
+    """Which terms a step has; each kind is one trace."""
+
+    quantized: bool
+    jacobian: bool
+    adversarial: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettings:
+    """What a step needs from the training settings and cannot change between candidates.
+
+    Attributes:
+        weight_decay: factor of the sum of squared kernels.
+        jacobian_examples: how many of a batch's examples the Jacobian term looks at.
+        input_range: bounds of valid inputs.
+    """
+
+    weight_decay: float
+    jacobian_examples: int
+    input_range: tuple[float, float]
+
+
+class TrainingStep:
+    """The compiled steps of one network and the optimizer (Adam) that they share."""
+
+    def __init__(self, network: Network, settings: StepSettings) -> None:
+        """Prepare the variables; nothing is traced before the first step of a kind."""
+        self._network = network
+        self._settings = settings
+        self._traces: dict[StepKind, Any] = {}
+        self._jacobian_weights = {
+            layer: tf.Variable(0.0, trainable=False) for layer in network.topology.tap_owner.values()
+        }
+        self._learning_rate = tf.Variable(0.0, trainable=False)
+        self._adversarial_weight = tf.Variable(0.0, trainable=False)
+        self._adversarial_epsilon = tf.Variable(0.0, trainable=False)
+
+    def reset(
+        self, *, jacobian_weights: Mapping[str, float], adversarial_weight: float, adversarial_epsilon: float
+    ) -> None:
+        """Start a new training: forget the optimizer's state and take over a candidate's weights of the terms."""
+        for layer, variable in self._jacobian_weights.items():
+            variable.assign(jacobian_weights.get(layer, 0.0))
+        self._adversarial_weight.assign(adversarial_weight)
+        self._adversarial_epsilon.assign(adversarial_epsilon)
+        for variable in self._optimizer.variables():
+            variable.assign(tf.zeros_like(variable))
+
+    def run(self, kind: StepKind, x: Tensor, y: Tensor, *, learning_rate: float, seed: tuple[int, int]) -> Tensor:
+        """Do one step and return the batch's losses: cross-entropy and the Jacobian term.  # [2]
+
+        Args:
+            kind: which terms the step has.
+            x: inputs.  # [batch, *input_shape]
+            y: labels.  # [batch]
+            learning_rate: of this step.
+            seed: of this step's random directions and starts.
+        """
+        if kind not in self._traces:
+            self._traces[kind] = tf.function(lambda *arguments: self._step(kind, *arguments), autograph=False)
+        self._learning_rate.assign(learning_rate)
+        return self._traces[kind](tf.constant(x), tf.constant(y), tf.constant(seed, tf.int32))
+
+    @cached_property
+    def _optimizer(self) -> Any:
+        optimizer = tf.keras.optimizers.legacy.Adam(self._learning_rate)
+        optimizer._create_all_weights(self._network.trainable_variables)
+        return optimizer
+
+    def _step(self, kind: StepKind, x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
+        network = self._network
+        adversarial = self._adversarial_examples(x, y, seed, quantized=kind.quantized) if kind.adversarial else None
+        with tf.GradientTape() as tape:
+            kernels = network.quantized_kernels() if kind.quantized else network.float_kernels()
+            mode = Mode.TRAIN_JACOBIAN if kind.jacobian else Mode.TRAIN
+            forward = network.forward(x, kernels=kernels, mode=mode, quantized=kind.quantized)
+            cross_entropy = _cross_entropy(forward.logits, y)
+            loss = cross_entropy
+            if adversarial is not None:
+                attacked = network.forward(adversarial, kernels=kernels, mode=Mode.TRAIN, quantized=kind.quantized)
+                share = self._adversarial_weight
+                loss = (1 - share) * cross_entropy + share * _cross_entropy(attacked.logits, y)
+            penalty = tf.constant(0.0)
+            if kind.jacobian:
+                count = self._settings.jacobian_examples
+                directions = unit_vectors(seed, n_examples=count, n_classes=network.topology.n_classes)
+                penalty = jacobian_term(
+                    network,
+                    forward,
+                    weights=self._jacobian_weights,
+                    directions=directions,
+                    quantized=kind.quantized,
+                )
+            decay = self._settings.weight_decay * tf.add_n([2 * tf.nn.l2_loss(kernel) for kernel in network.kernels])
+            total = loss + penalty + decay
+        variables = network.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        network.update_moving_statistics(forward.statistics)
+        return tf.stack([cross_entropy, penalty])
+
+    def _adversarial_examples(self, x: Tensor, y: Tensor, seed: Tensor, *, quantized: bool) -> Tensor:
+        """Return single-step examples from a random start within the radius (Wong, Rice and Kolter 2020)."""
+        network, epsilon = self._network, self._adversarial_epsilon
+        low, high = self._settings.input_range
+        start = tf.random.stateless_uniform(tf.shape(x), seed + 1, -1.0, 1.0) * epsilon
+        with tf.GradientTape() as tape:
+            tape.watch(start)
+            kernels = network.quantized_kernels() if quantized else network.float_kernels()
+            forward = network.forward(
+                tf.clip_by_value(x + start, low, high), kernels=kernels, mode=Mode.TRAIN, quantized=quantized
+            )
+            loss = _cross_entropy(forward.logits, y)
+        step = _ADVERSARIAL_STEP * epsilon * tf.sign(tape.gradient(loss, start))
+        perturbation = tf.clip_by_value(start + step, -epsilon, epsilon)
+        return tf.stop_gradient(tf.clip_by_value(x + perturbation, low, high))
+
+
+def _cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+
+
+def cosine_learning_rate(base: float, *, step: int, total: int) -> float:
+    """Return the learning rate of a step: linear warm-up over the first 5%, then a half cosine down to 1% of it."""
+    warm_up = max(1, total // 20)
+    if step < warm_up:
+        return base * (step + 1) / warm_up
+    progress = (step - warm_up) / max(1, total - warm_up)
+    return float(base * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * progress))))

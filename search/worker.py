@@ -1,0 +1,234 @@
+"""The trial loop: ask, refuse or evaluate, record in our tables, then tell Optuna.
+
+Killed anywhere, the next worker goes on: a recorded result that Optuna has not heard of is told, a trial without a
+result is trained again under its own number, with its own seed.
+"""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from search.evaluation import Evaluation, Evaluator, Watch
+from search.listener import Listener, Standing
+from search.sampling import OptunaStudy, Proposal
+from spaces.candidate import Candidate
+from spaces.errors import SetupError, SpecError, TrialError
+from spaces.objectives import ARITHMETIC_METRICS
+from spaces.search_space import BASELINE_NUMBERS, SearchSpace
+from spaces.study_spec import StudySpec
+from storage.artifacts import ArtifactStore
+from storage.records import StudyRecord, TrialOutcome, TrialRecord, TrialState
+from storage.repository import Repository
+
+_REFUSALS_BEFORE_RANDOM = 25
+_MAX_REFUSALS = 500
+
+
+def this_process() -> str:
+    """Return a name for this process that no other process has: host, process id, start time."""
+    return f"{platform.node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def is_alive(owner: str) -> bool:
+    """Return whether the process that `this_process` named is still there; unknown on another host, so True."""
+    host, pid, created = owner.rsplit(":", 2)
+    if host != platform.node():
+        return True
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
+    except psutil.NoSuchProcess:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerParts:
+    """What a worker works with; `search.bootstrap` puts it together."""
+
+    study: StudyRecord
+    spec: StudySpec
+    space: SearchSpace
+    optuna_study: OptunaStudy
+    repository: Repository
+    artifacts: ArtifactStore
+    evaluator: Evaluator
+    listener: Listener
+    keep_all: bool
+    should_stop: Callable[[], bool]
+
+
+class Worker:
+    """Runs trials of one study until its budget is spent."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        """Take over the parts."""
+        self._parts = parts
+        self._owner = this_process()
+
+    @property
+    def study_name(self) -> str:
+        """Name of the study."""
+        return self._parts.study.name
+
+    def run(self) -> bool:
+        """Finish what an earlier worker left, then run new trials; return whether the budget is spent.
+
+        Raises:
+            SetupError: another live process runs trials of the study.
+            SpecError: the constraints leave nothing to try.
+            StopRequestedError: a training was asked to stop; the trial is done again at the next start.
+        """
+        self._check_alone()
+        for number in self._parts.optuna_study.unfinished():
+            self._take_up(number)
+        refusals = 0
+        while self._standing().trained < self._parts.spec.budget.trials and not self._parts.should_stop():
+            if refusals < _REFUSALS_BEFORE_RANDOM:
+                proposal = self._parts.optuna_study.ask()
+            elif refusals < _MAX_REFUSALS:
+                proposal = self._parts.optuna_study.ask_at_random(refusals)
+            else:
+                raise SpecError(
+                    f"{refusals} proposals in a row were refused, by the constraints on size or as repetitions; "
+                    f"widen the choices or the constraints {list(self._parts.spec.constraints)}."
+                )
+            record = self._run(proposal)
+            refusals = refusals + 1 if record.state is TrialState.REFUSED else 0
+        return self._standing().trained >= self._parts.spec.budget.trials
+
+    def _check_alone(self) -> None:
+        for record in self._parts.repository.trials(self._parts.study.id, state=TrialState.RUNNING):
+            if record.owner != self._owner and is_alive(record.owner):
+                host, pid, _ = record.owner.rsplit(":", 2)
+                raise SetupError(
+                    f"study {self._parts.study.name!r}: trial {record.number} is being trained by process {pid} on "
+                    f"{host}; wait for it or stop it, then run the command again."
+                )
+
+    def _take_up(self, number: int) -> None:
+        """Bring a trial that an earlier worker left to its end."""
+        finished = {
+            record.number: record
+            for record in self._parts.repository.trials(self._parts.study.id)
+            if record.state is not TrialState.RUNNING
+        }
+        if number in finished:
+            self._tell(finished[number])
+        else:
+            self._run(self._parts.optuna_study.resume(number))
+
+    def _run(self, proposal: Proposal) -> TrialRecord:
+        """Bring one trial to its end: recorded, told, artifacts in order."""
+        parts = self._parts
+        candidate = parts.space.decode(proposal.params)
+        record = parts.repository.begin_trial(
+            parts.study.id,
+            number=proposal.number,
+            candidate=candidate,
+            seed=trial_seed(parts.spec.seed, proposal.number),
+            owner=self._owner,
+        )
+        outcome = self._refusal(record)
+        if outcome is None:
+            parts.listener.trial_started(record, self._standing())
+            outcome = self._train(record)
+        front_before = {member.number for member in parts.repository.front(parts.study.id)}
+        record = parts.repository.finish_trial(parts.study.id, number=record.number, outcome=outcome)
+        self._tell(record)
+        if not parts.keep_all:
+            self._remove_models(front_before | {record.number})
+        parts.listener.trial_finished(record, self._standing())
+        return record
+
+    def _refusal(self, record: TrialRecord) -> TrialOutcome | None:
+        """Return the outcome of a candidate that need not be trained, or None."""
+        twin = self._parts.repository.find_candidate(self._parts.study.id, record.candidate.fingerprint)
+        if twin is not None:
+            reason = f"the same candidate as trial {twin.number}"
+            return TrialOutcome(state=TrialState.REFUSED, reason=reason, timings={}, details={})
+        violations = self._arithmetic_violations(record.candidate)
+        if record.number in BASELINE_NUMBERS or not any(violation > 0 for violation in violations):
+            return None
+        broken = ", ".join(
+            str(constraint)
+            for constraint, violation in zip(self._parts.spec.constraint_values(), violations, strict=True)
+            if violation > 0
+        )
+        metrics = self._parts.evaluator.cost(record.candidate).metrics()
+        reason = f"breaks {broken} by arithmetic: {', '.join(f'{name} = {value}' for name, value in metrics.items())}"
+        return TrialOutcome(
+            state=TrialState.REFUSED, reason=reason, timings={}, details={"violations": list(violations)}
+        )
+
+    def _arithmetic_violations(self, candidate: Candidate) -> tuple[float, ...]:
+        """Return the violation of every constraint that arithmetic decides, 0 for the others."""
+        metrics = self._parts.evaluator.cost(candidate).metrics()
+        return tuple(
+            constraint.violation(metrics[constraint.name]) if constraint.name in ARITHMETIC_METRICS else 0.0
+            for constraint in self._parts.spec.constraint_values()
+        )
+
+    def _train(self, record: TrialRecord) -> TrialOutcome:
+        watch = Watch(
+            on_parent=self._parts.listener.parent_started,
+            on_progress=self._parts.listener.fit_progressed,
+            should_stop=self._parts.should_stop,
+        )
+        try:
+            evaluation = self._parts.evaluator.evaluate(record.candidate, seed=record.seed, watch=watch)
+            self._keep_model(record.number, evaluation)
+        except TrialError as error:
+            return TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details={})
+        return TrialOutcome(
+            state=TrialState.COMPLETE,
+            measurement=evaluation.measurement,
+            timings=evaluation.timings,
+            details=evaluation.details,
+        )
+
+    def _keep_model(self, number: int, evaluation: Evaluation) -> None:
+        digests = {name: self._parts.artifacts.put(content) for name, content in evaluation.model.to_files().items()}
+        self._parts.repository.save_artifacts(self._parts.study.id, number=number, digests=digests)
+
+    def _tell(self, record: TrialRecord) -> None:
+        optuna_study = self._parts.optuna_study
+        match record.state:
+            case TrialState.COMPLETE if record.measurement is not None:
+                values = [record.measurement.metric(item.name) for item in self._parts.spec.objectives]
+                optuna_study.tell_complete(record.number, values, violations=record.violations)
+            case TrialState.REFUSED:
+                violations = record.details.get("violations", [])
+                optuna_study.tell_refused(record.number, reason=record.reason or "", violations=violations)
+            case _:
+                optuna_study.tell_failed(record.number, reason=record.reason or "")
+        self._parts.repository.mark_told(self._parts.study.id, number=record.number)
+
+    def _remove_models(self, numbers: set[int]) -> None:
+        """Remove the models of trials that are neither on the front nor baselines."""
+        parts = self._parts
+        kept = {member.number for member in parts.repository.front(parts.study.id)} | set(BASELINE_NUMBERS)
+        for number in numbers - kept:
+            digests = set(parts.repository.artifacts(parts.study.id, number).values())
+            parts.repository.drop_artifacts(parts.study.id, number=number)
+            for digest in digests - parts.repository.referenced_digests():
+                parts.artifacts.remove(digest)
+
+    def _standing(self) -> Standing:
+        parts = self._parts
+        states = [record.state for record in parts.repository.trials(parts.study.id)]
+        latest = parts.repository.revisions(parts.study.id)[-1]
+        return Standing(
+            trained=sum(state in (TrialState.COMPLETE, TrialState.FAILED) for state in states),
+            budget=parts.spec.budget.trials,
+            refused=sum(state is TrialState.REFUSED for state in states),
+            front_size=latest.size,
+            hypervolume=latest.hypervolume,
+        )
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """Return a trial's seed, which follows from the study's seed and the trial's number."""
+    return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0] % 2**31)

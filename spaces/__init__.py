@@ -1,0 +1,1 @@
+"""What can be chosen and what is judged; Python and NumPy only."""

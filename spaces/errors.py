@@ -1,0 +1,65 @@
+"""The one exception tree of the service; every message says what was passed, what holds and what to do.
+
+    SearchError                     exit code
+    |-- SpecError                   2   a study file, a preset or a flag is wrong
+    |-- DataError                   2   a data set is missing, damaged or not what was promised
+    |-- SelectionError              2   a trial, revision or study that was asked for does not exist
+    |-- ArtifactError               2   a stored file is missing or its hash does not match
+    |-- ExportError                 2   an export could not be made or did not pass its check
+    |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
+    |-- StudyMismatchError          3   the stored study differs from what was given now
+    |-- StorageError                4   the database cannot be reached or used
+    `-- TrialError                  -   one trial failed; recorded with its reason, the study goes on
+
+The command line turns any of them into one line and the exit code.
+"""
+
+
+class SearchError(Exception):
+    """Base of every error that a user can cause or mend; `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class SpecError(SearchError):
+    """A study specification is wrong: unknown key, empty choice, value out of range, unknown layer."""
+
+
+class DataError(SearchError):
+    """A data set is missing, damaged, or not the one that the study was started with."""
+
+
+class SelectionError(SearchError):
+    """A study, trial or revision that was asked for does not exist or is ambiguous."""
+
+
+class ArtifactError(SearchError):
+    """A stored file is missing or does not have the hash that the database holds."""
+
+
+class ExportError(SearchError):
+    """An export could not be written or did not pass its own check."""
+
+
+class SetupError(SearchError):
+    """The process cannot do the work: a wrong import order, a missing tool, a full disk."""
+
+
+class StudyMismatchError(SearchError):
+    """The stored study was made with another specification or other data."""
+
+    exit_code = 3
+
+
+class StorageError(SearchError):
+    """The database cannot be reached, is locked by another program, or has an unknown schema."""
+
+    exit_code = 4
+
+
+class TrialError(SearchError):
+    """A single trial failed; the worker records `reason` and goes on with the next one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

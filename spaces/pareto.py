@@ -1,0 +1,133 @@
+"""Dominance, non-dominated ranks, hypervolume and the knee, as pure functions of points to be minimized.
+
+All functions take losses: every column is minimized (`spaces.objectives.losses` makes them). Equal points do not
+dominate each other, so ties stay.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.errors import SearchError
+
+Losses: TypeAlias = NDArray[np.float64]  # [n_points, n_objectives]
+
+
+def dominates(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Return whether `first` is nowhere worse and somewhere better than `second`."""
+    return bool(np.all(first <= second) and np.any(first < second))
+
+
+def non_dominated_mask(points: Losses) -> NDArray[np.bool_]:
+    """Return which points no other point dominates: [n_points]."""
+    is_front: NDArray[np.bool_] = non_dominated_ranks(points, n_ranks=1) == 0
+    return is_front
+
+
+def non_dominated_ranks(points: Losses, *, n_ranks: int | None = None) -> NDArray[np.int64]:
+    """Return each point's rank: 0 for the front, 1 for the front without rank 0, and so on (Deb et al. 2002).
+
+    Args:
+        points: losses.  # [n_points, n_objectives]
+        n_ranks: stop after so many ranks; the points left over share the next rank.
+
+    Returns:
+        Ranks.  # [n_points]
+    """
+    n_points = len(points)
+    ranks = np.zeros(n_points, dtype=np.int64)
+    remaining = np.lexsort(points.T[::-1]) if n_points else np.zeros(0, dtype=np.int64)
+    rank = 0
+    while remaining.size and (n_ranks is None or rank < n_ranks):
+        is_front = _front_of_sorted(points[remaining])
+        ranks[remaining[is_front]] = rank
+        remaining = remaining[~is_front]
+        rank += 1
+    ranks[remaining] = rank
+    return ranks
+
+
+def _front_of_sorted(points: Losses) -> NDArray[np.bool_]:
+    """Return the front of lexicographically sorted points: only an earlier point can dominate a later one."""
+    is_front = np.zeros(len(points), dtype=bool)
+    front = np.empty_like(points)
+    size = 0
+    for index, point in enumerate(points):
+        kept = front[:size]
+        no_worse = np.all(kept <= point, axis=1)
+        if not np.any(no_worse & np.any(kept < point, axis=1)):
+            is_front[index] = True
+            front[size] = point
+            size += 1
+    return is_front
+
+
+def hypervolume(points: Losses, reference_point: NDArray[np.float64]) -> float:
+    """Return the volume that the points dominate within the reference point; exact.
+
+    Two objectives are one sweep; three or more slice along the last axis and keep the front of each slice
+    (While et al. 2006, "A faster algorithm for calculating hypervolume"), which is fit for fronts of some hundred
+    points.
+
+    Args:
+        points: losses; points that do not beat the reference everywhere add nothing.  # [n_points, n_objectives]
+        reference_point: the worst corner.  # [n_objectives]
+
+    Raises:
+        SearchError: the numbers of objectives differ or a value is not finite.
+    """
+    if points.ndim != 2 or points.shape[1:] != reference_point.shape:
+        raise SearchError(
+            f"points must have shape [n, {reference_point.size}] like the reference point; got {points.shape}."
+        )
+    if not (np.isfinite(points).all() and np.isfinite(reference_point).all()):
+        raise SearchError("hypervolume needs finite points and a finite reference point.")
+    inside = points[np.all(points < reference_point, axis=1)]
+    if not len(inside):
+        return 0.0
+    return _hypervolume_inside(np.unique(inside[non_dominated_mask(inside)], axis=0), reference_point)
+
+
+def _hypervolume_inside(front: Losses, reference_point: NDArray[np.float64]) -> float:
+    if front.shape[1] == 1:
+        return float(reference_point[0] - front[:, 0].min())
+    if front.shape[1] == 2:
+        return _hypervolume_2d(front, reference_point)
+    front = front[np.argsort(front[:, -1], kind="stable")]
+    thicknesses = np.append(front[1:, -1], reference_point[-1]) - front[:, -1]
+    section = np.empty((0, front.shape[1] - 1))
+    area = total = 0.0
+    for point, thickness in zip(front[:, :-1], thicknesses, strict=True):
+        if not np.any(np.all(section <= point, axis=1)):
+            section = np.vstack((section[~np.all(point <= section, axis=1)], point))
+            area = _hypervolume_inside(section, reference_point[:-1])
+        total += float(thickness) * area
+    return total
+
+
+def _hypervolume_2d(front: Losses, reference_point: NDArray[np.float64]) -> float:
+    front = front[np.lexsort((front[:, 1], front[:, 0]))]
+    best = np.minimum.accumulate(front[:, 1])
+    widths = np.append(front[1:, 0], reference_point[0]) - front[:, 0]
+    return float(np.sum(widths * (reference_point[1] - best)))
+
+
+def knee(front: Losses, reference_point: NDArray[np.float64]) -> int:
+    """Return the index of the balanced point: the one that alone dominates the largest volume.
+
+    With the reference point as the point of disagreement this is the Nash bargaining solution (Nash 1950) of the
+    objectives; it does not change when an objective is given in another unit. Where no point beats the reference
+    everywhere, gains below zero count as zero and the sum of the scaled gains decides.
+
+    Raises:
+        SearchError: the front is empty.
+    """
+    if not len(front):
+        raise SearchError("an empty front has no knee.")
+    gains = np.maximum(reference_point - front, 0.0)
+    scaled = gains / np.maximum(gains.max(axis=0), np.finfo(np.float64).tiny)
+    volumes = np.prod(scaled, axis=1)
+    if volumes.max() > 0:
+        return int(np.argmax(volumes))
+    return int(np.argmax(scaled.sum(axis=1)))

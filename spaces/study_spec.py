@@ -1,0 +1,282 @@
+"""What a person writes to describe a study: frozen pydantic models, checked once."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from spaces.errors import SpecError
+from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS, WeightQuantizer
+from spaces.objectives import Constraint, Objective
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("at least one choice must be given; got none")
+    if len(set(values)) != len(values):
+        raise ValueError(f"choices must be distinct; got {list(values)}")
+    return values
+
+
+def _bits_among(allowed: Sequence[int]) -> Any:
+    def check(values: tuple[int, ...]) -> tuple[int, ...]:
+        for value in values:
+            if value not in allowed:
+                raise ValueError(f"bits must be among {list(allowed)}; got {value}")
+        return values
+
+    return check
+
+
+def _number(value: Any) -> Any:
+    """Read '4/255' as the fraction that it is; leave everything else to pydantic."""
+    if isinstance(value, str):
+        try:
+            numerator, slash, denominator = value.partition("/")
+            return float(numerator) / (float(denominator) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"must be a number or a fraction such as '4/255'; got {value!r}") from None
+    return value
+
+
+WeightBits: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
+]
+ActivationBits: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(ACTIVATION_BITS)), AfterValidator(_distinct)
+]
+NonNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeChoices: TypeAlias = Annotated[
+    tuple[NonNegative, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)
+]
+PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+Epsilon: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class LayerRule(_Section):
+    """Narrows or ties the choices of the layers whose name matches a shell-style pattern.
+
+    With `tie`, all matched layers share one parameter for each field that the rule names.
+    """
+
+    match: str
+    weight_bits: WeightBits | None = None
+    activation_bits: ActivationBits | None = None
+    jr_weight: NonNegativeChoices | None = None
+    tie: bool = False
+
+    @model_validator(mode="after")
+    def _names_a_choice(self) -> Self:
+        if self.weight_bits is None and self.activation_bits is None and self.jr_weight is None:
+            raise ValueError("a rule must name weight_bits, activation_bits or jr_weight")
+        return self
+
+
+class LayerChoices(_Section):
+    """The choices of every quantizable layer, and rules that narrow or tie some of them."""
+
+    weight_bits: WeightBits = (2, 3, 4, 6, 8)
+    activation_bits: ActivationBits = (3, 4, 6, 8)
+    jr_weight: NonNegativeChoices = (0.0, 1e-4, 1e-3, 1e-2)
+    two_bit_quantizer: Literal[WeightQuantizer.QUANTIZED_BITS, WeightQuantizer.TERNARY] = WeightQuantizer.QUANTIZED_BITS
+    rules: tuple[LayerRule, ...] = ()
+
+
+class TopologySpec(_Section):
+    """Which network family, and its topology choices.
+
+    Attributes:
+        name: a topology of the service; or None with `builder`.
+        builder: import path `package.module:function` of the user's own model builder.
+        width: multipliers of the number of filters.
+    """
+
+    name: str | None = None
+    builder: str | None = None
+    width: PositiveChoices = (1.0,)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.name is None) == (self.builder is None):
+            raise ValueError("give either name (a topology of the service) or builder ('module:function')")
+        return self
+
+    def choices(self) -> dict[str, tuple[float, ...]]:
+        """Return the searched topology choices by name."""
+        return {"width": self.width}
+
+
+class DataSpec(_Section):
+    """Which data, and how it is split.
+
+    Attributes:
+        name: a data set of the service; or None with `loader`.
+        loader: import path `package.module:function` of the user's own loader.
+        validation_examples: examples held out of the training split for the search.
+        attack_examples: stratified part of the validation split that every trial is attacked on.
+        flip, shift_pixels: random mirroring and largest random move in training, for images.
+    """
+
+    name: str | None = None
+    loader: str | None = None
+    validation_examples: Count = 5000
+    attack_examples: Count = 256
+    flip: bool = False
+    shift_pixels: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.name is None) == (self.loader is None):
+            raise ValueError("give either name (a data set of the service) or loader ('module:function')")
+        if self.attack_examples > self.validation_examples:
+            raise ValueError(
+                f"attack_examples must not exceed validation_examples = {self.validation_examples}; "
+                f"got {self.attack_examples}"
+            )
+        return self
+
+
+class TrainingSpec(_Section):
+    """How a candidate is trained; a list of values makes a setting part of the search.
+
+    Attributes:
+        epochs: epochs of quantization-aware training, the trial's fidelity.
+        start: "parent" starts from the float parent's weights, "scratch" from random ones.
+        jr_fraction: part of each batch that the Jacobian term looks at, in (0, 1]; the estimate stays unbiased.
+        jr_every: the Jacobian term is taken every k-th step with k times its weight.
+        adversarial_weight: share of the loss taken on single-step adversarial examples, in [0, 1]; 0 is off.
+        adversarial_epsilon: L-inf radius of those examples, in input units.
+    """
+
+    epochs: Count = 3
+    batch_size: Count = 128
+    start: Literal["parent", "scratch"] = "parent"
+    learning_rate: PositiveChoices = (1e-3,)
+    weight_decay: NonNegative = 1e-4
+    jr_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    jr_every: Count = 1
+    adversarial_weight: NonNegativeChoices = (0.0,)
+    adversarial_epsilon: Epsilon | None = None
+
+    @model_validator(mode="after")
+    def _adversarial_training(self) -> Self:
+        if max(self.adversarial_weight) > 1:
+            raise ValueError(f"adversarial_weight must lie in [0, 1]; got {max(self.adversarial_weight)}")
+        if max(self.adversarial_weight) > 0 and self.adversarial_epsilon is None:
+            raise ValueError("adversarial_weight > 0 needs adversarial_epsilon, the radius of the training examples")
+        return self
+
+    def choices(self) -> dict[str, tuple[float, ...]]:
+        """Return the searched training settings by name."""
+        return {"learning_rate": self.learning_rate, "adversarial_weight": self.adversarial_weight}
+
+
+class ParentSpec(_Section):
+    """The float network that candidates start from: trained here, or read from the user's `.h5` file."""
+
+    file: str | None = None
+    epochs: Count = 15
+    learning_rate: Positive = 2e-3
+    batch_size: Count = 128
+
+
+class RobustnessSpec(_Section):
+    """The L-inf radii at which candidates are attacked, in input units, and how hard.
+
+    Attributes:
+        epsilons: the grid; `robust_accuracy` is the mean of the worst-case accuracy over it.
+        pgd_steps: gradient steps of PGD at each radius.
+    """
+
+    epsilons: Annotated[tuple[Epsilon, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+    pgd_steps: Count = 10
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.epsilons) != sorted(self.epsilons):
+            raise ValueError(f"epsilons must ascend; got {list(self.epsilons)}")
+        return self
+
+
+class BudgetSpec(_Section):
+    """How much is spent: trials that are trained, baselines included."""
+
+    trials: Annotated[int, Field(ge=2)] = 40
+
+
+def _constraint(value: Any) -> Any:
+    try:
+        return str(Constraint.parse(value)) if isinstance(value, str) else value
+    except SpecError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+
+
+class ObjectiveSpec(_Section):
+    """One objective and the value that is worth nothing (a coordinate of the hypervolume's reference point)."""
+
+    name: str
+    reference: Annotated[float, Field(allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        try:
+            Objective(name=self.name, reference=self.reference)
+        except SpecError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return self
+
+
+class StudySpec(_Section):
+    """Everything that defines a study; two runs with equal specs, data and versions are the same study."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: DataSpec
+    topology: TopologySpec
+    layers: LayerChoices = LayerChoices()
+    training: TrainingSpec = TrainingSpec()
+    parent: ParentSpec = ParentSpec()
+    robustness: RobustnessSpec
+    objectives: Annotated[tuple[ObjectiveSpec, ...], Field(min_length=2)]
+    constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = ()
+    budget: BudgetSpec = BudgetSpec()
+
+    @model_validator(mode="after")
+    def _distinct_objectives(self) -> Self:
+        names = [objective.name for objective in self.objectives]
+        if len(set(names)) != len(names):
+            raise ValueError(f"objectives must be distinct; got {names}")
+        return self
+
+    def objective_values(self) -> tuple[Objective, ...]:
+        """Return the objectives as values of the objective space."""
+        return tuple(Objective(name=item.name, reference=item.reference) for item in self.objectives)
+
+    def constraint_values(self) -> tuple[Constraint, ...]:
+        """Return the constraints as values of the objective space."""
+        return tuple(Constraint.parse(text) for text in self.constraints)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes the study what it is: the specification without its name and its trial budget.
+
+        The budget may grow between two runs of one study; everything else must stay.
+        """
+        return self.model_dump(mode="json", exclude={"name", "budget"})
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of `identity` as canonical JSON."""
+        canonical = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,175 @@
+"""Files by the SHA-256 of their content, in folders beside the database; what they mean stands in the database."""
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import make_url
+
+from spaces.errors import ArtifactError
+from storage.sql import normalize_url
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+
+
+def default_root(url: str) -> Path:
+    """Return where the artifacts of a database lie: `studies.artifacts` beside `studies.db`.
+
+    For a database that is no file it is `cosearch.artifacts` in the current folder.
+    """
+    parsed = make_url(normalize_url(url))
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return Path(str(parsed.database)).with_suffix(".artifacts")
+    return Path("cosearch.artifacts")
+
+
+def check_digest(digest: str) -> None:
+    """Check that a text is a digest and so safe in a path.
+
+    Raises:
+        ArtifactError: it is not 64 lower-case hexadecimal digits.
+    """
+    if _DIGEST.fullmatch(digest) is None:
+        raise ArtifactError(f"an artifact's digest is 64 lower-case hexadecimal digits (SHA-256); got {digest!r}.")
+
+
+class ArtifactStore:
+    """Content-addressed files under one folder: `root/ab/abcdef...`; equal contents are stored once."""
+
+    def __init__(self, root: Path) -> None:
+        """Use a folder; it is made when the first file comes."""
+        self._root = root
+
+    def put(self, content: Path | bytes) -> str:
+        """Store a file, or bytes, and return the digest.
+
+        When this returns, the content is on disk under its digest; after a crash before that there is at most a
+        stray `*.tmp` file. Content that is stored already is written anew, which mends a damaged file.
+
+        Raises:
+            ArtifactError: the content cannot be read or written; nothing is left behind.
+        """
+        temporary = self._root / f"{uuid.uuid4().hex}.tmp"
+        try:
+            with _opened(content) as source:
+                self._make_root()
+                digest = _copy(source, temporary)
+            target = self._target(digest)
+            target.parent.mkdir(exist_ok=True)
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
+            _sync_folder(self._root)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            what = f"file {content}" if isinstance(content, Path) else f"{len(content)} bytes"
+            raise ArtifactError(
+                f"{what} cannot be stored in {self._root}: {_reason(error)}; "
+                "check the disk's free space and your rights there, then run the command again."
+            ) from error
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Return the content.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        check_digest(digest)
+        content = BytesIO()
+        self._verify(digest, into=content)
+        return content.getvalue()
+
+    def path(self, digest: str) -> Path:
+        """Return the path of the file, for reading only, after a check of its content.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        check_digest(digest)
+        self._verify(digest, into=None)
+        return self._target(digest)
+
+    def remove(self, digest: str) -> None:
+        """Remove a file; one that is not there is no error.
+
+        Raises:
+            ArtifactError: the file cannot be removed.
+        """
+        check_digest(digest)
+        try:
+            self._target(digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise ArtifactError(
+                f"artifact {digest} cannot be removed from {self._root}: {_reason(error)}; check your rights there."
+            ) from error
+
+    def digests(self) -> set[str]:
+        """Return the digests of all files, damaged ones included."""
+        return {path.name for path in self._root.glob("??/*") if _DIGEST.fullmatch(path.name)}
+
+    def _make_root(self) -> None:
+        if not self._root.is_dir():
+            self._root.mkdir(parents=True, exist_ok=True)
+            _sync_folder(self._root.parent)
+
+    def _target(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest
+
+    def _verify(self, digest: str, *, into: BinaryIO | None) -> None:
+        try:
+            with self._target(digest).open("rb") as source:
+                actual = _hash(source, into=into)
+        except OSError as error:
+            raise ArtifactError(
+                f"artifact {digest} cannot be read from {self._root}: {_reason(error)}; "
+                "restore that folder from a copy, or train the trial again."
+            ) from error
+        if actual != digest:
+            raise ArtifactError(
+                f"artifact {digest} in {self._root} is damaged, its content has the hash {actual}; "
+                "restore the file from a copy, or remove it and train the trial again."
+            )
+
+
+@contextmanager
+def _opened(content: Path | bytes) -> Iterator[BinaryIO]:
+    with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+        yield source
+
+
+def _copy(source: BinaryIO, target: Path) -> str:
+    with target.open("xb") as file:
+        digest = _hash(source, into=file)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest
+
+
+def _hash(source: BinaryIO, *, into: BinaryIO | None) -> str:
+    """Return the digest of what is left in `source`, and copy it where `into` is given."""
+    hasher = hashlib.sha256()
+    while chunk := source.read(_CHUNK_BYTES):
+        hasher.update(chunk)
+        if into is not None:
+            into.write(chunk)
+    return hasher.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,147 @@
+"""The Pareto front as intervals of revisions: what an arrival changes, what a revision held, and the check of both.
+
+All functions work inside the caller's transaction.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from spaces.errors import SelectionError
+from spaces.measurement import Measurement
+from spaces.objectives import Objective, losses, reference_losses, violations
+from spaces.pareto import dominates, hypervolume, non_dominated_mask
+from spaces.spec_files import parse_spec
+from spaces.study_spec import StudySpec
+from storage.records import TrialState
+from storage.schema import FrontEntryRow, RevisionRow, StudyRow, TrialRow
+
+Loss: TypeAlias = NDArray[np.float64]  # [n_objectives]
+
+# Both hypervolumes sum the same terms; another machine may round them differently.
+_TOLERANCE = 1e-9
+
+
+def stored_spec(study: StudyRow) -> StudySpec:
+    """Return the study's specification.
+
+    Raises:
+        SpecError: this version of the package cannot read it.
+    """
+    return parse_spec(study.spec, source=f"stored study {study.name!r}")
+
+
+def open_ledger(session: Session, study_id: int, *, at: datetime) -> None:
+    """Write revision 0, the empty front."""
+    session.add(RevisionRow(study_id=study_id, revision=0, number=None, hypervolume=0.0, size=0, created_at=at))
+
+
+def record_arrival(
+    session: Session, study_id: int, *, number: int, measurement: Measurement, spec: StudySpec, at: datetime
+) -> None:
+    """Let a feasible complete trial enter the front unless a member dominates it; what it dominates leaves.
+
+    Only the members of the front are read: what a member does not dominate, no trial that left or never entered
+    dominates either. A change makes one new revision.
+    """
+    objectives = spec.objective_values()
+    arrived = losses(measurement, objectives)
+    members = _members(session, study_id, objectives=objectives)
+    if any(dominates(point, arrived) for _, point in members):
+        return
+    revision = last_revision(session, study_id) + 1
+    front = [arrived]
+    for entry, point in members:
+        if dominates(arrived, point):
+            entry.left_revision = revision
+        else:
+            front.append(point)
+    session.add(FrontEntryRow(study_id=study_id, number=number, entered_revision=revision, left_revision=None))
+    session.add(
+        RevisionRow(
+            study_id=study_id,
+            revision=revision,
+            number=number,
+            hypervolume=_volume(front, objectives),
+            size=len(front),
+            created_at=at,
+        )
+    )
+
+
+def last_revision(session: Session, study_id: int) -> int:
+    """Return the number of the front's newest revision."""
+    query = select(func.max(RevisionRow.revision)).where(RevisionRow.study_id == study_id)
+    return session.scalars(query).one() or 0
+
+
+def front_rows(session: Session, study_id: int, *, revision: int | None) -> Sequence[TrialRow]:
+    """Return the members of the front at a revision, None for now, by number.
+
+    Raises:
+        SelectionError: the study's front never had that revision.
+    """
+    query = (
+        select(TrialRow)
+        .join(FrontEntryRow, (FrontEntryRow.study_id == TrialRow.study_id) & (FrontEntryRow.number == TrialRow.number))
+        .where(FrontEntryRow.study_id == study_id)
+        .order_by(TrialRow.number)
+    )
+    if revision is None:
+        return session.scalars(query.where(FrontEntryRow.left_revision.is_(None))).all()
+    last = last_revision(session, study_id)
+    if not 0 <= revision <= last:
+        raise SelectionError(f"the front has revisions 0 to {last}; got {revision}.")
+    has_not_left = FrontEntryRow.left_revision.is_(None) | (FrontEntryRow.left_revision > revision)
+    return session.scalars(query.where(FrontEntryRow.entered_revision <= revision, has_not_left)).all()
+
+
+def differences(session: Session, study: StudyRow) -> list[str]:
+    """Compute the front anew from all results and say in words where the stored one differs."""
+    spec = stored_spec(study)
+    objectives, constraints = spec.objective_values(), spec.constraint_values()
+    query = select(TrialRow.number, TrialRow.measurement).where(
+        TrialRow.study_id == study.id, TrialRow.state == TrialState.COMPLETE.value
+    )
+    points: dict[int, Loss] = {}
+    for number, value in session.execute(query.order_by(TrialRow.number)):
+        measurement = Measurement.from_json(value)
+        if all(violation <= 0 for violation in violations(measurement, constraints)):
+            points[number] = losses(measurement, objectives)
+    is_front = non_dominated_mask(_stack(list(points.values()), objectives))
+    expected = {number for number, is_member in zip(points, is_front, strict=True) if is_member}
+    stored = {entry.number for entry, _ in _members(session, study.id, objectives=objectives)}
+    found = [f"trial {number} belongs on the front but is not stored there" for number in sorted(expected - stored)]
+    found += [
+        f"trial {number} is stored on the front but does not belong there" for number in sorted(stored - expected)
+    ]
+    newest = session.get_one(RevisionRow, (study.id, last_revision(session, study.id)))
+    volume = _volume([points[number] for number in sorted(expected)], objectives)
+    if newest.size != len(expected):
+        found.append(f"revision {newest.revision} says {newest.size} members; the results give {len(expected)}")
+    if not math.isclose(newest.hypervolume, volume, rel_tol=_TOLERANCE):
+        found.append(f"revision {newest.revision} says hypervolume {newest.hypervolume!r}; the results give {volume!r}")
+    return found
+
+
+def _members(session: Session, study_id: int, *, objectives: tuple[Objective, ...]) -> list[tuple[FrontEntryRow, Loss]]:
+    query = (
+        select(FrontEntryRow, TrialRow.measurement)
+        .join(TrialRow, (FrontEntryRow.study_id == TrialRow.study_id) & (FrontEntryRow.number == TrialRow.number))
+        .where(FrontEntryRow.study_id == study_id, FrontEntryRow.left_revision.is_(None))
+    )
+    return [(entry, losses(Measurement.from_json(value), objectives)) for entry, value in session.execute(query)]
+
+
+def _stack(points: list[Loss], objectives: tuple[Objective, ...]) -> NDArray[np.float64]:
+    return np.array(points, dtype=np.float64).reshape(len(points), len(objectives))
+
+
+def _volume(points: list[Loss], objectives: tuple[Objective, ...]) -> float:
+    return hypervolume(_stack(points, objectives), reference_losses(objectives))

@@ -1,0 +1,133 @@
+"""Frozen records that the repository hands out; never live rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from spaces.candidate import Candidate
+from spaces.measurement import Measurement
+
+
+class TrialState(StrEnum):
+    """Where a trial stands.
+
+    RUNNING: a worker has it. COMPLETE: trained and measured. FAILED: it broke, with a reason. REFUSED: not trained,
+    because a constraint on size can be decided by arithmetic or the same candidate was measured before.
+    """
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A study as stored.
+
+    Attributes:
+        spec: the specification as JSON values (`StudySpec.model_dump(mode="json")`).
+        spec_fingerprint: `StudySpec.fingerprint`.
+        data: description of the data: name, fingerprint, sizes of the splits, whether it is synthetic.
+        versions: package name -> version at creation.
+    """
+
+    id: int
+    name: str
+    spec: Mapping[str, Any]
+    spec_fingerprint: str
+    data: Mapping[str, Any]
+    versions: Mapping[str, str]
+    created_at: datetime
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the study ran on synthetic images, a dry run whose figures mean nothing."""
+        return bool(self.data.get("is_synthetic", False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial as stored; `number` is Optuna's number of the same trial.
+
+    Attributes:
+        measurement: only of a complete trial.
+        violations: the study's constraints in order, feasible when <= 0; empty until measured.
+        reason: why it failed or was refused.
+        timings: part of the trial -> seconds, e.g. {"training_s": 12.3}.
+        details: further small JSON values: training curve, layer sizes, parent, activation ranges.
+        owner: the process that runs it or ran it.
+        is_told: whether Optuna knows the outcome.
+    """
+
+    number: int
+    state: TrialState
+    candidate: Candidate
+    seed: int
+    measurement: Measurement | None
+    violations: tuple[float, ...]
+    reason: str | None
+    timings: Mapping[str, float]
+    details: Mapping[str, Any]
+    owner: str
+    is_told: bool
+    started_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether the trial is complete and breaks no constraint."""
+        return self.state is TrialState.COMPLETE and all(violation <= 0 for violation in self.violations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialOutcome:
+    """What a worker hands in for a trial that is over; the fields are those of `TrialRecord`."""
+
+    state: TrialState
+    measurement: Measurement | None = None
+    reason: str | None = None
+    timings: Mapping[str, float]
+    details: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.state is TrialState.RUNNING:
+            raise ValueError("an outcome is COMPLETE, FAILED or REFUSED; got RUNNING.")
+        if (self.state is TrialState.COMPLETE) != (self.measurement is not None):
+            has = "no" if self.measurement is None else "a"
+            raise ValueError(f"only a COMPLETE outcome has a measurement; got {self.state} with {has} measurement.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionRecord:
+    """One state of the front: revision 0 is the empty front, every finished trial that changes it adds one.
+
+    Attributes:
+        trial_number: the trial whose arrival made the revision; None for revision 0.
+        size: members of the front.
+    """
+
+    revision: int
+    trial_number: int | None
+    hypervolume: float
+    size: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentRecord:
+    """A trained float parent of one topology.
+
+    Attributes:
+        key: what it was made from: topology, width, parent settings, seed.
+        digest: the artifact that holds its weights.
+        clean_accuracy: on the validation split.
+        details: epochs, seconds, source file, whether it may have seen the validation images.
+    """
+
+    key: str
+    digest: str
+    clean_accuracy: float
+    details: Mapping[str, Any]

@@ -1,0 +1,295 @@
+"""The one place that opens sessions on our tables: every method is one transaction and hands out frozen records."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from spaces.candidate import Candidate
+from spaces.errors import SelectionError, StudyMismatchError
+from spaces.objectives import violations
+from spaces.spec_files import parse_spec
+from storage import front_ledger
+from storage.artifacts import check_digest
+from storage.conversion import parent_record, plain_json, revision_record, study_record, trial_record
+from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialOutcome, TrialRecord, TrialState
+from storage.schema import ArtifactRow, ParentRow, RevisionRow, StudyRow, TrialRow
+from storage.sql import masked, read_sessions, storage_errors, write_sessions
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Repository:
+    """What is remembered of studies, trials, fronts, parents and artifacts.
+
+    All writes to one study happen one after the other. Every method raises `StorageError` where the database fails,
+    and `SelectionError` for a study or a trial that does not exist; nothing of the method is stored then.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
+        """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
+        self._url = engine.url
+        self._read_sessions = read_sessions(engine)
+        self._write_sessions = write_sessions(engine)
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"Repository({masked(self._url)!r})"
+
+    def create_study(
+        self,
+        *,
+        name: str,
+        spec: Mapping[str, Any],
+        spec_fingerprint: str,
+        data: Mapping[str, Any],
+        versions: Mapping[str, str],
+    ) -> StudyRecord:
+        """Store a new study with the empty front as revision 0; the arguments are the fields of `StudyRecord`.
+
+        Raises:
+            SelectionError: a study of that name exists, possibly since a moment ago.
+            SpecError: `spec` is no study specification.
+        """
+        parse_spec(spec, source=f"study {name!r}")
+        try:
+            with self._writing() as session:
+                row = StudyRow(
+                    name=name,
+                    spec=plain_json(spec),
+                    spec_fingerprint=spec_fingerprint,
+                    data=plain_json(data),
+                    versions=plain_json(versions),
+                    created_at=self._clock(),
+                )
+                session.add(row)
+                session.flush()
+                front_ledger.open_ledger(session, row.id, at=row.created_at)
+                return study_record(row)
+        except IntegrityError:
+            raise SelectionError(f"study {name!r} exists already; resume it, or choose another name.") from None
+
+    def find_study(self, name: str) -> StudyRecord | None:
+        """Return the study of that name, None where there is none."""
+        with self._reading() as session:
+            row = session.scalars(select(StudyRow).where(StudyRow.name == name)).one_or_none()
+            return None if row is None else study_record(row)
+
+    def get_study(self, name: str) -> StudyRecord:
+        """Return the study of that name; the error of a missing one lists the others."""
+        study = self.find_study(name)
+        if study is None:
+            known = ", ".join(repr(other.name) for other in self.studies()) or "none yet"
+            raise SelectionError(f"no study {name!r} in {masked(self._url)}; its studies: {known}.")
+        return study
+
+    def studies(self) -> list[StudyRecord]:
+        """Return all studies, oldest first."""
+        with self._reading() as session:
+            return [study_record(row) for row in session.scalars(select(StudyRow).order_by(StudyRow.id))]
+
+    def begin_trial(self, study_id: int, *, number: int, candidate: Candidate, seed: int, owner: str) -> TrialRecord:
+        """Store a trial as RUNNING.
+
+        A RUNNING trial of the same number is taken over: it gets the new owner and starts anew. A finished one
+        is returned as it is.
+
+        Raises:
+            StudyMismatchError: the stored trial of that number has another candidate.
+        """
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            row = session.get(TrialRow, (study_id, number))
+            if row is None:
+                row = TrialRow(study_id=study_id, number=number, state=TrialState.RUNNING.value, is_told=False)
+                row.candidate, row.candidate_fingerprint = plain_json(candidate.to_json()), candidate.fingerprint
+                row.violations, row.timings, row.details = [], {}, {}
+                session.add(row)
+            elif row.candidate_fingerprint != candidate.fingerprint:
+                raise StudyMismatchError(
+                    f"trial {number} is stored with another candidate than Optuna's trial {number} now has: Optuna's "
+                    "study was deleted or replaced. Start a study with a new name, or restore the database."
+                )
+            if row.state == TrialState.RUNNING.value:
+                row.seed, row.owner, row.started_at = seed, owner, self._clock()
+            session.flush()
+            return trial_record(row)
+
+    def finish_trial(self, study_id: int, *, number: int, outcome: TrialOutcome) -> TrialRecord:
+        """Store a trial's result and what it does to the front, all or nothing.
+
+        A trial has exactly one result: one that is finished already is returned as it is. Only feasible COMPLETE
+        trials enter the front. Numbers in `details` and `timings` that are not finite become null.
+        """
+        with self._writing() as session:
+            study = _lock_study(session, study_id)
+            row = _trial_row(session, study_id, number)
+            if row.state != TrialState.RUNNING.value:
+                return trial_record(row)
+            row.state, row.reason, row.finished_at = outcome.state.value, outcome.reason, self._clock()
+            row.timings, row.details = plain_json(outcome.timings), plain_json(outcome.details)
+            if outcome.measurement is not None:
+                spec = front_ledger.stored_spec(study)
+                row.measurement = plain_json(outcome.measurement.to_json())
+                row.violations = list(violations(outcome.measurement, spec.constraint_values()))
+                if trial_record(row).is_feasible:
+                    front_ledger.record_arrival(
+                        session, study_id, number=number, measurement=outcome.measurement, spec=spec, at=row.finished_at
+                    )
+            session.flush()
+            return trial_record(row)
+
+    def mark_told(self, study_id: int, *, number: int) -> None:
+        """Note that Optuna knows the trial's outcome."""
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            _trial_row(session, study_id, number).is_told = True
+
+    def trial(self, study_id: int, number: int) -> TrialRecord:
+        """Return one trial."""
+        with self._reading() as session:
+            return trial_record(_trial_row(session, study_id, number))
+
+    def trials(self, study_id: int, *, state: TrialState | None = None) -> list[TrialRecord]:
+        """Return the trials, of one state or of all, by number."""
+        query = select(TrialRow).where(TrialRow.study_id == study_id).order_by(TrialRow.number)
+        if state is not None:
+            query = query.where(TrialRow.state == state.value)
+        with self._reading() as session:
+            _study_row(session, study_id)
+            return [trial_record(row) for row in session.scalars(query)]
+
+    def find_candidate(self, study_id: int, fingerprint: str) -> TrialRecord | None:
+        """Return the first COMPLETE trial of a candidate, None where it was never measured."""
+        query = select(TrialRow).where(
+            TrialRow.study_id == study_id,
+            TrialRow.candidate_fingerprint == fingerprint,
+            TrialRow.state == TrialState.COMPLETE.value,
+        )
+        with self._reading() as session:
+            row = session.scalars(query.order_by(TrialRow.number).limit(1)).one_or_none()
+            return None if row is None else trial_record(row)
+
+    def front(self, study_id: int, *, revision: int | None = None) -> list[TrialRecord]:
+        """Return the members of the front, now or at a past revision, by number.
+
+        Raises:
+            SelectionError: the front never had that revision; the message names those it had.
+        """
+        with self._reading() as session:
+            _study_row(session, study_id)
+            return [trial_record(row) for row in front_ledger.front_rows(session, study_id, revision=revision)]
+
+    def revisions(self, study_id: int) -> list[RevisionRecord]:
+        """Return the front's revisions, from 0, the empty front, on."""
+        query = select(RevisionRow).where(RevisionRow.study_id == study_id).order_by(RevisionRow.revision)
+        with self._reading() as session:
+            _study_row(session, study_id)
+            return [revision_record(row) for row in session.scalars(query)]
+
+    def check_front(self, study_id: int) -> list[str]:
+        """Compute the front anew from all results and return in words where the stored one differs; empty is good."""
+        with self._reading() as session:
+            return front_ledger.differences(session, _study_row(session, study_id))
+
+    def save_parent(self, study_id: int, parent: ParentRecord) -> ParentRecord:
+        """Store a float parent and return the stored one: of two with the same key the first stays.
+
+        Workers that train the same parent at the same time so end up with the same one.
+        """
+        check_digest(parent.digest)
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            row = session.get(ParentRow, (study_id, parent.key))
+            if row is None:
+                row = ParentRow(study_id=study_id, key=parent.key, digest=parent.digest)
+                row.clean_accuracy, row.details = parent.clean_accuracy, plain_json(parent.details)
+                session.add(row)
+            return parent_record(row)
+
+    def find_parent(self, study_id: int, key: str) -> ParentRecord | None:
+        """Return the float parent of that key, None where there is none."""
+        with self._reading() as session:
+            row = session.get(ParentRow, (study_id, key))
+            return None if row is None else parent_record(row)
+
+    def drop_parent(self, study_id: int, key: str) -> None:
+        """Forget a float parent, e.g. because its artifact is lost, so that another can be saved."""
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            session.execute(delete(ParentRow).where(ParentRow.study_id == study_id, ParentRow.key == key))
+
+    def save_artifacts(self, study_id: int, *, number: int, digests: Mapping[str, str]) -> None:
+        """Store which artifacts a trial has, name -> digest; a name that the trial has already gets the new digest.
+
+        Raises:
+            ArtifactError: a digest is no SHA-256.
+        """
+        for digest in digests.values():
+            check_digest(digest)
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            _trial_row(session, study_id, number)
+            for name, digest in digests.items():
+                session.merge(ArtifactRow(study_id=study_id, number=number, name=name, digest=digest))
+
+    def artifacts(self, study_id: int, number: int) -> dict[str, str]:
+        """Return the artifacts of a trial, name -> digest."""
+        query = select(ArtifactRow).where(ArtifactRow.study_id == study_id, ArtifactRow.number == number)
+        with self._reading() as session:
+            _trial_row(session, study_id, number)
+            return {row.name: row.digest for row in session.scalars(query.order_by(ArtifactRow.name))}
+
+    def drop_artifacts(self, study_id: int, *, number: int) -> None:
+        """Forget the artifacts of a trial; the files stay until they are removed from the store."""
+        with self._writing() as session:
+            _lock_study(session, study_id)
+            _trial_row(session, study_id, number)
+            session.execute(delete(ArtifactRow).where(ArtifactRow.study_id == study_id, ArtifactRow.number == number))
+
+    def referenced_digests(self) -> set[str]:
+        """Return the digests that any trial or parent of any study refers to."""
+        with self._reading() as session:
+            return {*session.scalars(select(ArtifactRow.digest)), *session.scalars(select(ParentRow.digest))}
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with storage_errors(self._url), self._read_sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with storage_errors(self._url), self._write_sessions.begin() as session:
+            yield session
+
+
+def _study_row(session: Session, study_id: int) -> StudyRow:
+    return _existing_study(session.get(StudyRow, study_id), study_id)
+
+
+def _lock_study(session: Session, study_id: int) -> StudyRow:
+    # SQLite ignores the clause, its write transactions exclude each other anyway. Elsewhere this lock makes the
+    # number of the next revision, and the front it is computed from, this transaction's own.
+    row = session.get(StudyRow, study_id, with_for_update={"key_share": True})
+    return _existing_study(row, study_id)
+
+
+def _existing_study(row: StudyRow | None, study_id: int) -> StudyRow:
+    if row is None:
+        raise SelectionError(f"no study has the id {study_id}; look it up by its name.")
+    return row
+
+
+def _trial_row(session: Session, study_id: int, number: int) -> TrialRow:
+    row = session.get(TrialRow, (study_id, number))
+    if row is None:
+        _study_row(session, study_id)
+        raise SelectionError(f"study {study_id} has no trial {number}; list its trials to see which it has.")
+    return row

@@ -1,0 +1,309 @@
+"""What every repository keeps, on every database it runs on."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from spaces.errors import ArtifactError, SelectionError, SpecError, StudyMismatchError
+from storage.migrations import upgrade
+from storage.records import ParentRecord, StudyRecord, TrialOutcome, TrialState
+from storage.repository import Repository
+from storage.sql import open_engine
+from tests.builders import build_candidate, build_failure, build_outcome, build_spec
+
+START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
+
+
+def open_sqlite(folder: Path) -> Engine:
+    return open_engine(str(folder / "studies.db"))
+
+
+# A further database is one more entry: how to open an empty one, with its marker in pytest.param(..., marks=...).
+DATABASES = [pytest.param(open_sqlite, id="sqlite")]
+
+
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    open_empty: Callable[[Path], Engine] = request.param
+    engine = open_empty(tmp_path)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def repository(engine: Engine) -> Repository:
+    ticks = iter(range(10_000))
+    return Repository(engine, clock=lambda: START + timedelta(seconds=next(ticks)))
+
+
+def create(repository: Repository, *, name: str = "tiny", constraints: tuple[str, ...] = ()) -> StudyRecord:
+    spec = build_spec(name=name, constraints=constraints)
+    return repository.create_study(
+        name=name,
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data={"name": "digits", "is_synthetic": True},
+        versions={"python": "3.11"},
+    )
+
+
+def begin(repository: Repository, study: StudyRecord, number: int, *, owner: str = "w1", weight_bits: int = 4) -> None:
+    candidate = build_candidate(weight_bits=weight_bits)
+    repository.begin_trial(study.id, number=number, candidate=candidate, seed=100 + number, owner=owner)
+
+
+def run(repository: Repository, study: StudyRecord, number: int, outcome: TrialOutcome, weight_bits: int = 4) -> None:
+    begin(repository, study, number, weight_bits=weight_bits)
+    repository.finish_trial(study.id, number=number, outcome=outcome)
+
+
+def front_numbers(repository: Repository, study: StudyRecord, revision: int | None = None) -> list[int]:
+    return [trial.number for trial in repository.front(study.id, revision=revision)]
+
+
+def test_study_reads_back_as_it_was_created(repository: Repository) -> None:
+    created = create(repository)
+    spec = build_spec()
+    assert created.spec == spec.model_dump(mode="json")
+    assert created.spec_fingerprint == spec.fingerprint
+    assert created.created_at == START
+    assert created.is_synthetic
+    assert repository.get_study("tiny") == created
+    assert repository.find_study("tiny") == created
+    assert repository.studies() == [created]
+
+
+def test_stored_times_are_aware_utc(repository: Repository) -> None:
+    create(repository)
+    assert repository.get_study("tiny").created_at.utcoffset() == timedelta(0)
+
+
+def test_second_study_of_the_same_name_is_refused_and_the_first_stays(repository: Repository) -> None:
+    created = create(repository)
+    with pytest.raises(SelectionError, match="'tiny' exists already"):
+        create(repository)
+    assert repository.studies() == [created]
+
+
+def test_study_with_an_unreadable_spec_is_refused(repository: Repository) -> None:
+    with pytest.raises(SpecError, match="objectives: required"):
+        repository.create_study(name="bad", spec={"name": "bad"}, spec_fingerprint="", data={}, versions={})
+    assert repository.find_study("bad") is None
+
+
+def test_missing_study_lists_the_known_ones(repository: Repository) -> None:
+    create(repository, name="cifar")
+    create(repository, name="svhn")
+    with pytest.raises(SelectionError, match=r"'digits'.*'cifar', 'svhn'"):
+        repository.get_study("digits")
+    assert repository.find_study("digits") is None
+
+
+def test_unknown_study_id_is_refused(repository: Repository) -> None:
+    for ask in (repository.trials, repository.front, repository.revisions, repository.check_front):
+        with pytest.raises(SelectionError, match="no study has the id 7"):
+            ask(7)
+    with pytest.raises(SelectionError, match="no study has the id 7"):
+        repository.begin_trial(7, number=0, candidate=build_candidate(), seed=0, owner="w1")
+
+
+def test_new_study_has_the_empty_front_as_revision_0(repository: Repository) -> None:
+    study = create(repository)
+    (first,) = repository.revisions(study.id)
+    assert (first.revision, first.trial_number, first.hypervolume, first.size) == (0, None, 0.0, 0)
+    assert front_numbers(repository, study, 0) == front_numbers(repository, study) == []
+
+
+def test_begun_trial_is_running(repository: Repository) -> None:
+    study = create(repository)
+    begin(repository, study, 0)
+    trial = repository.trial(study.id, 0)
+    assert (trial.state, trial.seed, trial.owner, trial.is_told) == (TrialState.RUNNING, 100, "w1", False)
+    assert trial.candidate == build_candidate()
+    assert (trial.measurement, trial.violations, trial.finished_at) == (None, (), None)
+
+
+def test_running_trial_is_taken_over_by_a_new_owner(repository: Repository) -> None:
+    study = create(repository)
+    begin(repository, study, 0, owner="w1")
+    before = repository.trial(study.id, 0)
+    begin(repository, study, 0, owner="w2")
+    (after,) = repository.trials(study.id)
+    assert after.owner == "w2"
+    assert after.started_at > before.started_at
+
+
+def test_finished_trial_cannot_be_begun_again(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_failure())
+    stored = repository.trial(study.id, 0)
+    assert repository.begin_trial(study.id, number=0, candidate=build_candidate(), seed=1, owner="w2") == stored
+    assert repository.trial(study.id, 0) == stored
+
+
+def test_other_candidate_under_the_same_number_is_refused(repository: Repository) -> None:
+    study = create(repository)
+    begin(repository, study, 0, weight_bits=4)
+    with pytest.raises(StudyMismatchError, match="trial 0 is stored with another candidate"):
+        begin(repository, study, 0, weight_bits=8)
+
+
+def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository) -> None:
+    study = create(repository, constraints=("size_bytes <= 400", "clean_accuracy >= 0.25"))
+    outcome = build_outcome(0.5, 0.25, size_bytes=500)
+    begin(repository, study, 0)
+    returned = repository.finish_trial(study.id, number=0, outcome=outcome)
+    assert repository.trial(study.id, 0) == returned
+    assert (returned.state, returned.measurement) == (TrialState.COMPLETE, outcome.measurement)
+    assert (returned.timings, returned.details) == (outcome.timings, outcome.details)
+    assert returned.violations == (100.0, -0.25)
+    assert not returned.is_feasible
+
+
+def test_first_of_two_results_stays(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    first = repository.trial(study.id, 0)
+    better = build_outcome(1.0, 1.0, size_bytes=1)
+    assert repository.finish_trial(study.id, number=0, outcome=better) == first
+    assert repository.finish_trial(study.id, number=0, outcome=build_failure()) == first
+    assert repository.trial(study.id, 0) == first
+    assert len(repository.revisions(study.id)) == 2
+
+
+def test_trial_that_was_not_begun_cannot_finish(repository: Repository) -> None:
+    study = create(repository)
+    with pytest.raises(SelectionError, match="no trial 3"):
+        repository.finish_trial(study.id, number=3, outcome=build_failure())
+
+
+def test_numbers_that_are_not_finite_become_null(repository: Repository) -> None:
+    study = create(repository)
+    curve = {"curve": [1.0, float("nan"), float("inf")]}
+    run(repository, study, 0, TrialOutcome(state=TrialState.FAILED, reason="diverged", timings={}, details=curve))
+    assert repository.trial(study.id, 0).details == {"curve": [1.0, None, None]}
+
+
+def test_trials_come_by_number_and_by_state(repository: Repository) -> None:
+    study, other = create(repository), create(repository, name="other")
+    begin(repository, study, 2)
+    run(repository, study, 1, build_failure())
+    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    begin(repository, other, 9)
+    assert [trial.number for trial in repository.trials(study.id)] == [0, 1, 2]
+    assert [trial.number for trial in repository.trials(study.id, state=TrialState.FAILED)] == [1]
+    assert repository.trials(study.id, state=TrialState.FAILED)[0].reason == "loss is not finite"
+
+
+def test_told_trial_is_marked(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_failure())
+    repository.mark_told(study.id, number=0)
+    assert repository.trial(study.id, 0).is_told
+    with pytest.raises(SelectionError, match="no trial 1"):
+        repository.mark_told(study.id, number=1)
+
+
+def test_only_a_complete_trial_is_found_by_its_candidate(repository: Repository) -> None:
+    study = create(repository)
+    fingerprint = build_candidate().fingerprint
+    run(repository, study, 0, build_failure())
+    assert repository.find_candidate(study.id, fingerprint) is None
+    for number in (2, 1):
+        run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
+    found = repository.find_candidate(study.id, fingerprint)
+    assert found is not None
+    assert found.number == 1
+    assert repository.find_candidate(study.id, build_candidate(weight_bits=8).fingerprint) is None
+
+
+def test_front_grows_is_dominated_and_every_past_revision_reads_back(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    run(repository, study, 1, build_outcome(0.75, 0.25, size_bytes=500))
+    run(repository, study, 2, build_outcome(0.5, 0.25, size_bytes=600))
+    run(repository, study, 3, build_outcome(0.75, 0.75, size_bytes=250))
+    run(repository, study, 4, build_outcome(0.25, 0.25, size_bytes=125))
+    revisions = repository.revisions(study.id)
+    assert [revision.trial_number for revision in revisions] == [None, 0, 1, 3, 4]
+    assert [revision.size for revision in revisions] == [0, 1, 2, 1, 2]
+    # 0.5*0.5*500; (0.25 + 0.1875 - 0.125)*500; 0.75*0.75*750; and 0.25*0.25*125 more.
+    assert [revision.hypervolume for revision in revisions] == [0.0, 125.0, 156.25, 421.875, 429.6875]
+    assert [front_numbers(repository, study, n) for n in range(5)] == [[], [0], [0, 1], [3], [3, 4]]
+    assert front_numbers(repository, study) == [3, 4]
+    assert repository.check_front(study.id) == []
+
+
+def test_equal_results_share_the_front(repository: Repository) -> None:
+    study = create(repository)
+    for number in (0, 1):
+        run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
+    assert front_numbers(repository, study) == [0, 1]
+    assert [revision.hypervolume for revision in repository.revisions(study.id)] == [0.0, 125.0, 125.0]
+
+
+def test_infeasible_failed_and_refused_trials_stay_off_the_front(repository: Repository) -> None:
+    study = create(repository, constraints=("clean_accuracy >= 0.5",))
+    run(repository, study, 0, build_outcome(0.25, 0.25, size_bytes=100))
+    run(repository, study, 1, build_failure())
+    run(repository, study, 2, TrialOutcome(state=TrialState.REFUSED, reason="too big", timings={}, details={}))
+    assert front_numbers(repository, study) == []
+    run(repository, study, 3, build_outcome(0.5, 0.25, size_bytes=500))
+    assert front_numbers(repository, study) == [3]
+    assert repository.check_front(study.id) == []
+
+
+def test_unknown_revision_names_the_range(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    for revision in (-1, 2):
+        with pytest.raises(SelectionError, match=f"revisions 0 to 1; got {revision}"):
+            repository.front(study.id, revision=revision)
+
+
+def test_fronts_of_two_studies_do_not_mix(repository: Repository) -> None:
+    first, second = create(repository), create(repository, name="other")
+    run(repository, first, 0, build_outcome(1.0, 1.0, size_bytes=100))
+    run(repository, second, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    assert repository.revisions(second.id)[-1].hypervolume == 125.0
+    assert front_numbers(repository, first) == front_numbers(repository, second) == [0]
+
+
+def test_first_of_two_parents_with_one_key_stays(repository: Repository) -> None:
+    study = create(repository)
+    first = ParentRecord(key="digits_cnn/0.5", digest=DIGEST, clean_accuracy=0.75, details={"epochs": 3})
+    second = ParentRecord(key="digits_cnn/0.5", digest=OTHER_DIGEST, clean_accuracy=0.5, details={})
+    assert repository.find_parent(study.id, first.key) is None
+    assert repository.save_parent(study.id, first) == first
+    assert repository.save_parent(study.id, second) == first
+    assert repository.find_parent(study.id, first.key) == first
+    repository.drop_parent(study.id, first.key)
+    assert repository.save_parent(study.id, second) == second
+
+
+def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Repository) -> None:
+    study, other = create(repository), create(repository, name="other")
+    for owner in (study, other):
+        begin(repository, owner, 0)
+    repository.save_artifacts(study.id, number=0, digests={"model.h5": DIGEST, "config.json": DIGEST})
+    repository.save_artifacts(study.id, number=0, digests={"config.json": "c" * 64})
+    repository.save_artifacts(other.id, number=0, digests={"model.h5": "d" * 64})
+    repository.save_parent(other.id, ParentRecord(key="p", digest=OTHER_DIGEST, clean_accuracy=0.5, details={}))
+    assert repository.artifacts(study.id, 0) == {"config.json": "c" * 64, "model.h5": DIGEST}
+    assert repository.referenced_digests() == {DIGEST, OTHER_DIGEST, "c" * 64, "d" * 64}
+    repository.drop_artifacts(study.id, number=0)
+    assert repository.artifacts(study.id, 0) == {}
+    assert repository.referenced_digests() == {OTHER_DIGEST, "d" * 64}
+
+
+def test_text_that_is_no_digest_is_refused(repository: Repository) -> None:
+    study = create(repository)
+    begin(repository, study, 0)
+    with pytest.raises(ArtifactError, match="64 lower-case"):
+        repository.save_artifacts(study.id, number=0, digests={"model.h5": "../secret"})
+    assert repository.artifacts(study.id, 0) == {}

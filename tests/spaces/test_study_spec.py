@@ -1,0 +1,75 @@
+import pytest
+from pydantic import ValidationError
+
+from spaces.layer_policy import WeightQuantizer
+from spaces.objectives import Constraint, Objective
+from spaces.spec_files import load_spec
+from spaces.study_spec import StudySpec
+from tests.spaces.builders import make_spec, spec_content
+
+
+def test_fraction_is_read_as_a_number():
+    assert make_spec(robustness={"epsilons": ["0.5/255", " 1 / 255 ", "0.25", 0.5]}).robustness.epsilons == (
+        0.5 / 255,
+        1 / 255,
+        0.25,
+        0.5,
+    )
+
+
+def test_single_value_is_a_choice_of_one():
+    spec = make_spec(layers={"weight_bits": 4, "jr_weight": 0.1}, robustness={"epsilons": "8/255"})
+    assert (spec.layers.weight_bits, spec.layers.jr_weight) == ((4,), (0.1,))
+    assert spec.robustness.epsilons == (8 / 255,)
+
+
+def test_ternary_can_be_chosen():
+    assert make_spec(layers={"two_bit_quantizer": "ternary"}).layers.two_bit_quantizer is WeightQuantizer.TERNARY
+
+
+def test_objectives_and_constraints_become_values():
+    spec = make_spec(constraints=["size_bytes<=1234567"])
+    assert spec.objective_values()[1] == Objective(name="size_bytes", reference=1000.0)
+    assert spec.constraint_values() == (Constraint(name="size_bytes", bound=1234567.0, is_upper=True),)
+
+
+def test_specification_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        make_spec().seed = 3
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar"])
+def test_stored_json_reads_back_as_the_same_study(name):
+    spec = load_spec(name)
+    again = StudySpec.model_validate(spec.model_dump(mode="json"))
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+
+
+def test_more_trials_or_another_name_are_the_same_study():
+    assert make_spec(name="other", budget={"trials": 100}).fingerprint == make_spec().fingerprint
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"seed": 1},
+        {"robustness": {"epsilons": [0.1]}},
+        {"constraints": ["size_bytes <= 500"]},
+        {"layers": {"weight_bits": [8]}},
+        {"training": {"epochs": 4}},
+        {"data": {"name": "digits", "validation_examples": 101, "attack_examples": 50}},
+    ],
+)
+def test_anything_else_is_another_study(sections):
+    assert make_spec(**sections).fingerprint != make_spec().fingerprint
+
+
+def test_spacing_in_a_constraint_is_no_difference():
+    first, second = make_spec(constraints=["macs<=10"]), make_spec(constraints=[" macs  <= 10.0 "])
+    assert first.fingerprint == second.fingerprint
+
+
+def test_default_and_the_same_value_written_out_are_no_difference():
+    content = spec_content(training={"epochs": 3})
+    assert StudySpec.model_validate(content).fingerprint == make_spec().fingerprint
