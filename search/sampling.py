@@ -80,12 +80,12 @@ class OptunaStudy:
         self._fixed = {
             parameter.name: parameter.choices[0] for parameter in space.parameters if len(parameter.choices) == 1
         }
-        directions = [objective.direction.value for objective in objectives]
+        directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
         with _quiet():
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
-            if [direction.name.lower() for direction in self._study.directions] != directions:
+            if self._study.directions != directions:
                 raise StudyMismatchError(
                     f"the database holds an Optuna study {name!r} with other objectives; use another name or database."
                 )
@@ -120,7 +120,7 @@ class OptunaStudy:
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")
-            params = {
+            params: dict[str, Any] = {
                 name: trial.suggest_categorical(name, distribution.choices)
                 for name, distribution in self._distributions.items()
                 if isinstance(distribution, CategoricalDistribution)

@@ -45,6 +45,6 @@ def _complete(trial: TrialRecord, study: str) -> TrialRecord:
     if trial.state is not TrialState.COMPLETE:
         reason = f" ({trial.reason})" if trial.reason else ""
         raise SelectionError(
-            f"trial {trial.number} of study {study!r} is {trial.state.value}{reason}; only a complete trial can be chosen."
+            f"trial {trial.number} of study {study!r} is {trial.state.value}{reason}; choose a complete trial."
         )
     return trial

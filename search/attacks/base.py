@@ -62,12 +62,14 @@ def margin(logits: NDArray[np.float32], y: Labels) -> NDArray[np.float32]:
     rows = np.arange(len(y))
     others = logits.copy()
     others[rows, y] = -np.inf
-    return others.max(axis=1) - logits[rows, y]
+    best_wrong: NDArray[np.float32] = others.max(axis=1) - logits[rows, y]
+    return best_wrong
 
 
 def is_broken(logits: NDArray[np.float32], y: Labels) -> NDArray[np.bool_]:
     """Return where the prediction is wrong, ties broken as the deployed argmax does (the first wins).  # [n]"""
-    return logits.argmax(axis=1) != y
+    wrong: NDArray[np.bool_] = logits.argmax(axis=1) != y
+    return wrong
 
 
 def project(x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[float, float]) -> Inputs:
@@ -75,6 +77,11 @@ def project(x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[flo
     low, high = input_range
     lowest, highest = np.maximum(center - np.float32(epsilon), low), np.minimum(center + np.float32(epsilon), high)
     return np.clip(x, lowest, highest)
+
+
+def signed_step(x: Inputs, gradient: Inputs, *, size: float) -> Inputs:
+    """Return x moved by `size` along the gradient's sign in every coordinate."""
+    return (x + np.float32(size) * np.sign(gradient)).astype(np.float32, copy=False)
 
 
 class Attack(ABC):

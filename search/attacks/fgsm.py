@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, signed_step
 
 
 class FGSM(Attack):
@@ -25,4 +25,4 @@ class FGSM(Attack):
     ) -> Inputs:
         """Return x + epsilon * sign(gradient)."""
         _, gradient = model.margin_gradient(x, y)
-        return x + np.float32(threat.epsilon) * np.sign(gradient)
+        return signed_step(x, gradient, size=threat.epsilon)

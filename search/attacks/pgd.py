@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project, signed_step
 
 _STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of the ball can be reached
 
@@ -38,10 +38,11 @@ class PGD(Attack):
         epsilon = threat.epsilon
         noise = rng.uniform(-epsilon, epsilon, size=x.shape).astype(np.float32)
         is_fresh = np.all(start == x, axis=tuple(range(1, x.ndim)), keepdims=True)
-        current = project(np.where(is_fresh, x + noise, start), x, epsilon=epsilon, input_range=model.input_range)
+        begin: Inputs = np.where(is_fresh, x + noise, start)
+        current = project(begin, x, epsilon=epsilon, input_range=model.input_range)
         best, best_margin = current.copy(), np.full(len(x), -np.inf, np.float32)
         active = np.arange(len(x))
-        step = np.float32(_STEP_FACTOR * epsilon / self.steps)
+        step = _STEP_FACTOR * epsilon / self.steps
         for _ in range(self.steps):
             logits, gradient = model.margin_gradient(current[active], y[active])
             _keep_best(best, best_margin, current, logits, y, active)
@@ -49,7 +50,7 @@ class PGD(Attack):
             active, gradient = active[survives], gradient[survives]
             if not active.size:
                 return best
-            moved = current[active] + step * np.sign(gradient)
+            moved = signed_step(current[active], gradient, size=step)
             current[active] = project(moved, x[active], epsilon=epsilon, input_range=model.input_range)
         _keep_best(best, best_margin, current, model.logits(current[active]), y, active)
         return best

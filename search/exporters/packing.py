@@ -57,9 +57,9 @@ def unpack_codes(content: bytes, *, count: int, bits: int) -> Codes:
     """Undo `pack_codes`."""
     planes = np.unpackbits(np.frombuffer(content, np.uint8), count=count * bits, bitorder="little")
     unsigned = (planes.reshape(count, bits).astype(np.int16) << np.arange(bits)).sum(axis=1)
-    if bits == 1:
-        return (unsigned * 2 - 1).astype(np.int8)
-    return (unsigned - ((unsigned >> (bits - 1)) << bits)).astype(np.int8)
+    signed = unsigned * 2 - 1 if bits == 1 else unsigned - ((unsigned >> (bits - 1)) << bits)
+    codes: Codes = signed.astype(np.int8)
+    return codes
 
 
 def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
