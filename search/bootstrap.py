@@ -181,7 +181,7 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             f"study {spec.name!r} was started on other data: fingerprint {stored.data['fingerprint'][:12]} is stored, "
             f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
         )
-    return stored
+    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

@@ -218,12 +218,12 @@ class Worker:
 
     def _standing(self) -> Standing:
         parts = self._parts
-        states = [record.state for record in parts.repository.trials(parts.study.id)]
-        latest = parts.repository.revisions(parts.study.id)[-1]
+        counts = parts.repository.count_trials(parts.study.id)
+        latest = parts.repository.latest_revision(parts.study.id)
         return Standing(
-            trained=sum(state in (TrialState.COMPLETE, TrialState.FAILED) for state in states),
+            trained=counts[TrialState.COMPLETE] + counts[TrialState.FAILED],
             budget=parts.spec.budget.trials,
-            refused=sum(state is TrialState.REFUSED for state in states),
+            refused=counts[TrialState.REFUSED],
             front_size=latest.size,
             hypervolume=latest.hypervolume,
         )

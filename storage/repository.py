@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -75,6 +75,24 @@ class Repository:
                 return study_record(row)
         except IntegrityError:
             raise SelectionError(f"study {name!r} exists already; resume it, or choose another name.") from None
+
+    def replace_spec(self, study_id: int, *, spec: Mapping[str, Any]) -> StudyRecord:
+        """Store another specification of the same identity: the same study with another trial budget.
+
+        Raises:
+            SpecError: `spec` is no study specification.
+            StudyMismatchError: its identity is not that of the stored study.
+        """
+        fingerprint = parse_spec(spec, source="the new specification").fingerprint
+        with self._writing() as session:
+            row = _lock_study(session, study_id)
+            if row.spec_fingerprint != fingerprint:
+                raise StudyMismatchError(
+                    f"study {row.name!r} keeps its specification; only the trial budget may change."
+                )
+            row.spec = plain_json(spec)
+            session.flush()
+            return study_record(row)
 
     def find_study(self, name: str) -> StudyRecord | None:
         """Return the study of that name, None where there is none."""
@@ -166,12 +184,20 @@ class Repository:
             _study_row(session, study_id)
             return [trial_record(row) for row in session.scalars(query)]
 
+    def count_trials(self, study_id: int) -> dict[TrialState, int]:
+        """Return how many trials are in each state, zeros included."""
+        query = select(TrialRow.state, func.count()).where(TrialRow.study_id == study_id).group_by(TrialRow.state)
+        with self._reading() as session:
+            _study_row(session, study_id)
+            counts = {TrialState(state): count for state, count in session.execute(query)}
+        return {state: counts.get(state, 0) for state in TrialState}
+
     def find_candidate(self, study_id: int, fingerprint: str) -> TrialRecord | None:
-        """Return the first COMPLETE trial of a candidate, None where it was never measured."""
+        """Return the first trial that trained a candidate, COMPLETE or FAILED; None where none did."""
         query = select(TrialRow).where(
             TrialRow.study_id == study_id,
             TrialRow.candidate_fingerprint == fingerprint,
-            TrialRow.state == TrialState.COMPLETE.value,
+            TrialRow.state.in_([TrialState.COMPLETE.value, TrialState.FAILED.value]),
         )
         with self._reading() as session:
             row = session.scalars(query.order_by(TrialRow.number).limit(1)).one_or_none()
@@ -186,6 +212,13 @@ class Repository:
         with self._reading() as session:
             _study_row(session, study_id)
             return [trial_record(row) for row in front_ledger.front_rows(session, study_id, revision=revision)]
+
+    def latest_revision(self, study_id: int) -> RevisionRecord:
+        """Return the front's present revision."""
+        query = select(RevisionRow).where(RevisionRow.study_id == study_id).order_by(RevisionRow.revision.desc())
+        with self._reading() as session:
+            _study_row(session, study_id)
+            return revision_record(session.scalars(query.limit(1)).one())
 
     def revisions(self, study_id: int) -> list[RevisionRecord]:
         """Return the front's revisions, from 0, the empty front, on."""

@@ -209,10 +209,10 @@ def test_told_trial_is_marked(repository: Repository) -> None:
         repository.mark_told(study.id, number=1)
 
 
-def test_only_a_complete_trial_is_found_by_its_candidate(repository: Repository) -> None:
+def test_a_candidate_is_found_once_it_was_trained(repository: Repository) -> None:
     study = create(repository)
     fingerprint = build_candidate().fingerprint
-    run(repository, study, 0, build_failure())
+    begin(repository, study, 3)
     assert repository.find_candidate(study.id, fingerprint) is None
     for number in (2, 1):
         run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
@@ -307,3 +307,36 @@ def test_text_that_is_no_digest_is_refused(repository: Repository) -> None:
     with pytest.raises(ArtifactError, match="64 lower-case"):
         repository.save_artifacts(study.id, number=0, digests={"model.h5": "../secret"})
     assert repository.artifacts(study.id, 0) == {}
+
+
+def test_trials_are_counted_by_state(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
+    run(repository, study, 1, build_failure(), weight_bits=8)
+    begin(repository, study, 2, weight_bits=3)
+    counts = repository.count_trials(study.id)
+    assert counts == {TrialState.RUNNING: 1, TrialState.COMPLETE: 1, TrialState.FAILED: 1, TrialState.REFUSED: 0}
+
+
+def test_a_candidate_that_failed_counts_as_trained(repository: Repository) -> None:
+    study = create(repository)
+    run(repository, study, 0, build_failure())
+    found = repository.find_candidate(study.id, build_candidate(weight_bits=4).fingerprint)
+    assert found is not None
+    assert found.number == 0
+
+
+def test_latest_revision_is_the_last_of_all(repository: Repository) -> None:
+    study = create(repository)
+    assert repository.latest_revision(study.id).revision == 0
+    run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
+    assert repository.latest_revision(study.id) == repository.revisions(study.id)[-1]
+
+
+def test_only_the_trial_budget_of_a_stored_specification_changes(repository: Repository) -> None:
+    study = create(repository)
+    larger = {**study.spec, "budget": {"trials": 77}}
+    assert repository.replace_spec(study.id, spec=larger).spec["budget"] == {"trials": 77}
+    with pytest.raises(StudyMismatchError, match="only the trial budget may change"):
+        repository.replace_spec(study.id, spec={**study.spec, "seed": 12345})
+    assert repository.get_study("tiny").spec == larger
