@@ -28,8 +28,9 @@ def export_keras(model: TrainedModel, folder: Path) -> Mapping[str, Any]:
     with warnings.catch_warnings():
         # QKeras serializes quantizers through Keras' constraints, and .h5 is the format that loads back.
         warnings.simplefilter("ignore", UserWarning)
-        built.save(str(folder / "model.h5"))
-    (folder / "model_config.json").write_text(built.to_json(indent=1), encoding="utf-8")
+        built.save(str(folder / "model.h5"), include_optimizer=False)
+        config = built.to_json(indent=1)
+    (folder / "model_config.json").write_text(config, encoding="utf-8")
     packed = pack_model(model)
     (folder / "parameters.bin").write_bytes(packed)
     size_bytes = candidate_cost(model.topology, model.candidate).size_bytes
