@@ -10,9 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from search.attacks.fgsm import FGSM
-from search.attacks.pgd import PGD
-from search.attacks.suite import run_suite
+from search.attacks.suite import run_suite, search_suite
 from search.data.dataset import Dataset, Split
 from search.data.pipeline import batches
 from search.metrics.cost import Cost, candidate_cost
@@ -257,7 +255,7 @@ class Evaluator:
             attack.x,
             attack.y,
             epsilons=self._spec.robustness.epsilons,
-            attacks=[FGSM(), PGD(steps=self._spec.robustness.pgd_steps)],
+            stages=search_suite(self._spec.robustness.pgd_steps),
             seed=self._spec.seed,
         )
         cost = self.cost(candidate)

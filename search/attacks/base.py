@@ -10,6 +10,7 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from search.attacks.losses import Backward, Loss
 from spaces.errors import SpecError
 
 Inputs = NDArray[np.float32]  # [n, ...]
@@ -28,8 +29,18 @@ class Classifier(Protocol):
         """Return logits.  # [n, n_classes]"""
         ...
 
-    def margin_gradient(self, x: Inputs, y: Labels) -> tuple[NDArray[np.float32], Inputs]:
-        """Return logits [n, n_classes] and the gradient of `margin` with respect to x, like x."""
+    def loss_gradient(
+        self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
+    ) -> tuple[NDArray[np.float32], Inputs]:
+        """Return logits [n, n_classes] and the gradient of each example's loss with respect to x, like x.
+
+        Args:
+            x: inputs.  # [n, ...]
+            y: labels.  # [n]
+            loss: what is differentiated.
+            backward: the network that the gradient goes back through.
+            targets: for TARGETED_DLR.  # [n]
+        """
         ...
 
 

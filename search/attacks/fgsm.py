@@ -3,6 +3,7 @@
 import numpy as np
 
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, signed_step
+from search.attacks.losses import Backward, Loss
 
 
 class FGSM(Attack):
@@ -24,5 +25,5 @@ class FGSM(Attack):
         rng: np.random.Generator,  # noqa: ARG002  (nothing is drawn)
     ) -> Inputs:
         """Return x + epsilon * sign(gradient)."""
-        _, gradient = model.margin_gradient(x, y)
+        _, gradient = model.loss_gradient(x, y, loss=Loss.MARGIN, backward=Backward.SURROGATE)
         return signed_step(x, gradient, size=threat.epsilon)

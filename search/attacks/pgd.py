@@ -1,28 +1,35 @@
-"""Projected gradient descent (Madry et al. 2018) on the margin loss; keeps the best iterate."""
+"""Projected gradient descent (Madry et al. 2018); keeps the best iterate and drops what is broken."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project, signed_step
+from search.attacks.losses import Backward, Loss
 
 _STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of the ball can be reached
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PGD(Attack):
     """Signed gradient steps from a random start, or from where a smaller radius ended.
 
     Attributes:
         steps: gradient evaluations.
+        loss: what the steps raise; the best iterate is the one with the largest margin, whatever the loss.
+        backward: the network that the gradients go through.
+        label: short name, as stored and shown.
     """
 
     steps: int
+    loss: Loss = Loss.MARGIN
+    backward: Backward = Backward.SURROGATE
+    label: str = "pgd"
 
     @property
     def name(self) -> str:
         """Short name, as stored and shown."""
-        return "pgd"
+        return self.label
 
     def run(
         self,
@@ -44,7 +51,7 @@ class PGD(Attack):
         active = np.arange(len(x))
         step = _STEP_FACTOR * epsilon / self.steps
         for _ in range(self.steps):
-            logits, gradient = model.margin_gradient(current[active], y[active])
+            logits, gradient = model.loss_gradient(current[active], y[active], loss=self.loss, backward=self.backward)
             _keep_best(best, best_margin, current, logits, y, active)
             survives = ~is_broken(logits, y[active])
             active, gradient = active[survives], gradient[survives]

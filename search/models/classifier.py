@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.models.network import Mode, Network
+from search.attacks.losses import Backward, Loss
+from search.models.loss_cotangents import loss_cotangent
+from search.models.network import Mode, Network, Pass
 from search.runtime import tf
 
 _BATCH = 512
@@ -28,8 +30,11 @@ class NetworkClassifier:
         }
         inputs = tf.TensorSpec([None, *network.topology.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
+        choice = tf.TensorSpec([], tf.int32)
         self._logits = tf.function(self._forward, input_signature=[inputs], autograph=False)
-        self._margin_gradient = tf.function(self._backward, input_signature=[inputs, labels], autograph=False)
+        self._gradient = tf.function(
+            self._backward, input_signature=[inputs, labels, labels, choice, choice], autograph=False
+        )
         self._quantize = tf.function(network.quantized_kernels, autograph=False)
 
     @property
@@ -50,24 +55,32 @@ class NetworkClassifier:
         parts = [self._logits(x[begin : begin + _BATCH]).numpy() for begin in range(0, len(x), _BATCH)]
         return np.concatenate(parts)
 
-    def margin_gradient(self, x: Inputs, y: Labels) -> tuple[NDArray[np.float32], Inputs]:
-        """Return logits [n, n_classes] and the gradient of the margin with respect to x, like x."""
-        logits, gradients = [], []
+    def loss_gradient(
+        self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
+    ) -> tuple[NDArray[np.float32], Inputs]:
+        """Return logits [n, n_classes] and the gradient of each example's loss with respect to x, like x."""
+        aims = y if targets is None else targets
+        parts = []
         for begin in range(0, len(x), _BATCH):
-            part = self._margin_gradient(x[begin : begin + _BATCH], y[begin : begin + _BATCH])
-            logits.append(part[0].numpy())
-            gradients.append(part[1].numpy())
-        return np.concatenate(logits), np.concatenate(gradients)
+            rows = slice(begin, begin + _BATCH)
+            parts.append(self._gradient(x[rows], y[rows], aims[rows], int(loss), int(backward)))
+        return np.concatenate([part[0].numpy() for part in parts]), np.concatenate([part[1].numpy() for part in parts])
 
     def _forward(self, x: Any) -> Any:
-        return self._network.forward(x, kernels=self._kernels, mode=Mode.DEPLOYED, quantized=self._quantized).logits
+        return self._pass(x).logits
 
-    def _backward(self, x: Any, y: Any) -> Any:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            logits = self._forward(x)
-            is_label = tf.one_hot(y, self._network.topology.n_classes, on_value=True, off_value=False, dtype=tf.bool)
-            best_wrong = tf.reduce_max(tf.where(is_label, -np.inf, logits), axis=1)
-            right = tf.reduce_sum(tf.where(is_label, logits, 0.0), axis=1)
-            total = tf.reduce_sum(best_wrong - right)
-        return logits, tape.gradient(total, x)
+    def _pass(self, x: Any) -> Pass:
+        return self._network.forward(x, kernels=self._kernels, mode=Mode.DEPLOYED, quantized=self._quantized)
+
+    def _backward(self, x: Any, y: Any, targets: Any, loss: Any, backward: Any) -> Any:
+        forward = self._pass(x)
+        cotangent = loss_cotangent(forward.logits, y, targets=targets, loss=loss)
+        is_float = tf.equal(backward, int(Backward.FLOAT_TWIN))
+        network = self._network
+        rule = (
+            network.chosen_rule(forward, is_float)
+            if self._quantized
+            else network.surrogate_rule(forward, quantized=False)
+        )
+        products = network.pull_back(forward, cotangent, n_examples=tf.shape(x)[0], rule=rule)
+        return forward.logits, products[network.topology.nodes[0].name]

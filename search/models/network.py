@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.models.batch_norm import (
+    NORM_EPSILON,
     BatchStatistics,
     normalize_batch,
     normalize_batch_plain,
@@ -70,6 +71,19 @@ class Pass:
     slopes: dict[str, Tensor]
     statistics: dict[str, BatchStatistics]
     logits: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardRule:
+    """Which linear maps a backward sweep takes.
+
+    Attributes:
+        kernels: layer name -> kernel.
+        limits: activation node -> value above which its slope is zero.
+    """
+
+    kernels: Mapping[str, Tensor]
+    limits: Mapping[str, Tensor]
 
 
 class Network:
@@ -194,6 +208,7 @@ class Network:
             self.variables[f"{node.name}/{field}"] for field in ("gamma", "beta", "mean", "variance")
         )
         if mode is Mode.DEPLOYED:
+            slopes[node.name] = gamma * tf.math.rsqrt(variance + NORM_EPSILON)
             return normalize_moving(x, gamma, beta, mean=mean, variance=variance)
         if mode is Mode.TRAIN:
             result, statistics[node.name] = normalize_batch_plain(x, gamma, beta)
@@ -209,7 +224,28 @@ class Network:
                 variable = self.variables[f"{name}/{field}"]
                 variable.assign_sub((1 - _NORM_MOMENTUM) * (variable - value))
 
-    def pull_back(self, forward: Pass, cotangent: Tensor, *, n_examples: int, quantized: bool) -> dict[str, Tensor]:
+    def surrogate_rule(self, forward: Pass, *, quantized: bool) -> BackwardRule:
+        """Return the rule that belongs to a pass: its own kernels, and where its activations saturate."""
+        limits = {name: settings[1] if quantized else _FLOAT_LIMIT for name, settings in self._relu_ranges.items()}
+        return BackwardRule(kernels=forward.kernels, limits=limits)
+
+    def chosen_rule(self, forward: Pass, is_float: Tensor) -> BackwardRule:
+        """Return the surrogate rule of a quantized pass, or where `is_float` holds that of its float twin.
+
+        Args:
+            forward: a pass with quantized kernels and activations.
+            is_float: a scalar boolean tensor.
+        """
+        surrogate = self.surrogate_rule(forward, quantized=True)
+        floats = self.float_kernels()
+        return BackwardRule(
+            kernels={name: tf.where(is_float, floats[name], kernel) for name, kernel in surrogate.kernels.items()},
+            limits={name: tf.where(is_float, _FLOAT_LIMIT, limit) for name, limit in surrogate.limits.items()},
+        )
+
+    def pull_back(
+        self, forward: Pass, cotangent: Tensor, *, n_examples: int | Tensor, rule: BackwardRule
+    ) -> dict[str, Tensor]:
         """Return cotangent^T dz/da for every tap of the topology, from one sweep from the logits to the input.
 
         A vector-Jacobian product written as ordinary operations: each is differentiable, so the gradient of a function
@@ -217,10 +253,10 @@ class Network:
         one example's activations to its logits, as they are when the network is deployed.
 
         Args:
-            forward: a pass in mode TRAIN_JACOBIAN.
+            forward: a pass that kept its slopes: mode TRAIN_JACOBIAN or DEPLOYED.
             cotangent: v for the first `n_examples` examples.  # [n_examples, n_classes]
             n_examples: how many of the pass's examples are looked at.
-            quantized: whether the pass quantized its activations.
+            rule: kernels and saturation of the sweep.
 
         Returns:
             Tap node -> product, shaped like the first `n_examples` activations there.
@@ -232,27 +268,25 @@ class Network:
             upstream = pending.pop(node.name)
             if node.name in self.topology.tap_owner:
                 products[node.name] = upstream
-            for name, value in zip(
-                node.inputs, self._pull_node(node, forward, upstream, n_examples, quantized), strict=True
-            ):
+            pulled = self._pull_node(node, forward, upstream, n_examples, rule)
+            for name, value in zip(node.inputs, pulled, strict=True):
                 pending[name] = pending[name] + value if name in pending else value
         return products
 
     def _pull_node(
-        self, node: Node, forward: Pass, upstream: Tensor, n_examples: int, quantized: bool
+        self, node: Node, forward: Pass, upstream: Tensor, n_examples: int | Tensor, rule: BackwardRule
     ) -> tuple[Tensor, ...]:
         shape = (n_examples, *self.topology.shapes[node.inputs[0]]) if node.inputs else ()
         match node:
             case Input():
                 return ()
             case Conv2D() | DepthwiseConv2D() | Dense():
-                return (_apply_kernel_transposed(node, upstream, forward.kernels[node.name], shape),)
+                return (_apply_kernel_transposed(node, upstream, rule.kernels[node.name], shape),)
             case BatchNorm():
                 return (upstream * forward.slopes[node.name],)
             case Relu():
                 x = tf.stop_gradient(forward.outputs[node.inputs[0]][:n_examples])
-                limit = self._relu_ranges[node.name][1] if quantized else _FLOAT_LIMIT
-                return (upstream * relu_slope(x, limit),)
+                return (upstream * relu_slope(x, rule.limits[node.name]),)
             case Add():
                 return (upstream, upstream)
             case Rescale():
@@ -276,7 +310,7 @@ def _apply_kernel(layer: Layer, x: Tensor, kernel: Tensor) -> Tensor:
             return tf.matmul(x, kernel)
 
 
-def _apply_kernel_transposed(layer: Layer, upstream: Tensor, kernel: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _apply_kernel_transposed(layer: Layer, upstream: Tensor, kernel: Tensor, shape: tuple[Any, ...]) -> Tensor:
     match layer:
         case Conv2D():
             return tf.nn.conv2d_transpose(upstream, kernel, shape, layer.strides, layer.padding.upper())

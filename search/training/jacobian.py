@@ -52,7 +52,8 @@ def jacobian_term(
         A scalar, differentiable with respect to the network's variables.
     """
     n_examples, n_classes = directions.shape
-    products = network.pull_back(forward, directions, n_examples=n_examples, quantized=quantized)
+    rule = network.surrogate_rule(forward, quantized=quantized)
+    products = network.pull_back(forward, directions, n_examples=n_examples, rule=rule)
     total = tf.constant(0.0)
     for tap, product in products.items():
         activation = tf.stop_gradient(forward.outputs[tap][:n_examples])
