@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
-from search.attacks.suite import run_suite, search_suite
-from search.data.dataset import Dataset, Split
+from search.data.dataset import Dataset
 from search.data.pipeline import batches
+from search.measuring import float_accuracy, measure
 from search.metrics.cost import Cost, candidate_cost
 from search.models.calibration import calibrate_integer_bits
 from search.models.classifier import NetworkClassifier
@@ -126,9 +124,15 @@ class Evaluator:
         curve = self._train(bench, candidate, seed, watch)
         timings["training_s"] = time.monotonic() - started
         started = time.monotonic()
-        measurement = self._measure(bench, candidate, seed)
+        measurement = measure(
+            bench.network,
+            bench.classifier,
+            dataset=self._dataset,
+            spec=self._spec,
+            cost=self.cost(candidate),
+            seed=seed,
+        )
         timings["measuring_s"] = time.monotonic() - started
-        cost = self.cost(candidate)
         model = TrainedModel(
             topology_spec=self._spec.topology,
             topology=bench.topology,
@@ -245,50 +249,3 @@ class Evaluator:
         return fit(
             bench.step, plan, batches=epoch_batches, on_progress=watch.on_progress, should_stop=watch.should_stop
         )
-
-    def _measure(self, bench: _Workbench, candidate: Candidate, seed: int) -> Measurement:
-        """Measure clean accuracy on the validation split and robust accuracy on its attack subset."""
-        bench.classifier.refresh()
-        attack = self._dataset.attack
-        suite = run_suite(
-            bench.classifier,
-            attack.x,
-            attack.y,
-            epsilons=self._spec.robustness.epsilons,
-            stages=search_suite(self._spec.robustness.pgd_steps),
-            seed=self._spec.seed,
-        )
-        cost = self.cost(candidate)
-        return Measurement(
-            clean_accuracy=clean_accuracy(bench.classifier, self._dataset.validation),
-            robust_accuracy=suite.robust_accuracy,
-            epsilons=suite.epsilons,
-            worst_case=suite.worst_case,
-            attack_accuracy=suite.attack_accuracy,
-            subset_clean_accuracy=float(suite.is_right.mean()),
-            size_bytes=cost.size_bytes,
-            macs=cost.macs,
-            bops=cost.bops,
-            ram_bytes=cost.ram_bytes,
-            epochs=self._spec.training.epochs,
-            seed=seed,
-        )
-
-
-def clean_accuracy(classifier: NetworkClassifier, part: Split) -> float:
-    """Return the fraction of a part of the data that is classified right.
-
-    Raises:
-        TrialError: a logit is not finite.
-    """
-    logits = classifier.logits(part.inputs())
-    if not np.isfinite(logits).all():
-        raise TrialError("the trained network gives logits that are not finite")
-    return float((logits.argmax(axis=1) == part.y).mean())
-
-
-def float_accuracy(network: Network, part: Split, input_range: tuple[float, float]) -> float:
-    """Return the clean accuracy of a network's float twin."""
-    classifier = NetworkClassifier(network, input_range=input_range, quantized=False)
-    classifier.refresh()
-    return clean_accuracy(classifier, part)

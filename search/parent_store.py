@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from search.data.dataset import Dataset
-from search.evaluation import Parent, float_accuracy
+from search.evaluation import Parent
+from search.measuring import float_accuracy
 from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology

@@ -198,7 +198,8 @@ class Worker:
         match record.state:
             case TrialState.COMPLETE if record.measurement is not None:
                 values = [record.measurement.metric(item.name) for item in self._parts.spec.objectives]
-                optuna_study.tell_complete(record.number, values, violations=record.violations)
+                is_withheld = float(record.measurement.withheld_reason is not None)
+                optuna_study.tell_complete(record.number, values, violations=[*record.violations, is_withheld])
             case TrialState.REFUSED:
                 violations = record.details.get("violations", [])
                 optuna_study.tell_refused(record.number, reason=record.reason or "", violations=violations)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from spaces.check_result import CheckResult
 from spaces.errors import TrialError
 
 
@@ -25,6 +26,7 @@ class Measurement:
         macs, bops, ram_bytes: multiply-accumulates and bit-operations of one inference; peak activation memory.
         epochs: the fidelity: epochs of training that the candidate had.
         seed: the trial's seed.
+        checks: signs that the robust accuracy is not to be trusted, each with its bound; docs/checks.md.
     """
 
     clean_accuracy: float
@@ -39,6 +41,7 @@ class Measurement:
     ram_bytes: int
     epochs: int
     seed: int
+    checks: tuple[CheckResult, ...] = ()
 
     def __post_init__(self) -> None:
         attacks = {name: tuple(values) for name, values in self.attack_accuracy.items()}
@@ -51,6 +54,17 @@ class Measurement:
         if len(self.worst_case) != len(self.epsilons):
             raise TrialError(f"{len(self.epsilons)} epsilons but {len(self.worst_case)} worst-case accuracies.")
 
+    @property
+    def masking_suspect(self) -> bool:
+        """Whether a check fired: the robust accuracy may come from gradients that mislead the attacks."""
+        return not all(check.passed for check in self.checks)
+
+    @property
+    def withheld_reason(self) -> str | None:
+        """Why the score does not count, where a precondition of the attacks failed; else None."""
+        failed = [check.name for check in self.checks if check.is_precondition and not check.passed]
+        return f"failed preconditions of the attacks: {', '.join(failed)}" if failed else None
+
     def metric(self, name: str) -> float:
         """Return the value of a metric of `spaces.objectives.METRICS`."""
         return float(getattr(self, name))
@@ -59,10 +73,14 @@ class Measurement:
         """Return plain JSON values from which `from_json` makes an equal measurement."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         fields["attack_accuracy"] = {name: list(values) for name, values in self.attack_accuracy.items()}
+        fields["checks"] = [check.to_json() for check in self.checks]
         fields["epsilons"], fields["worst_case"] = list(self.epsilons), list(self.worst_case)
         return fields
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Measurement":
         """Rebuild a measurement from `to_json`."""
-        return cls(**{**value, "epsilons": tuple(value["epsilons"]), "worst_case": tuple(value["worst_case"])})
+        fields = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        fields["epsilons"], fields["worst_case"] = tuple(value["epsilons"]), tuple(value["worst_case"])
+        fields["checks"] = tuple(CheckResult.from_json(check) for check in value.get("checks", []))
+        return cls(**fields)

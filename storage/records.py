@@ -78,8 +78,9 @@ class TrialRecord:
 
     @property
     def is_feasible(self) -> bool:
-        """Whether the trial is complete and breaks no constraint."""
-        return self.state is TrialState.COMPLETE and all(violation <= 0 for violation in self.violations)
+        """Whether the trial is complete, its score counts, and it breaks no constraint."""
+        is_withheld = self.measurement is None or self.measurement.withheld_reason is not None
+        return not is_withheld and all(violation <= 0 for violation in self.violations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,8 @@ class SuiteResult:
     @property
     def robust(self) -> Survival:
         """Whether the example withstands every attack up to each radius.  # [n_epsilons, n]"""
-        return np.logical_and.reduce(list(self.survives.values()))
+        withstands: Survival = np.logical_and.reduce(list(self.survives.values()))
+        return withstands
 
     @property
     def worst_case(self) -> tuple[float, ...]:

@@ -48,7 +48,7 @@ def _trial_table(trials: Sequence[TrialRecord], *, title: str, caption: str | No
         if measurement is None:
             continue
         table.add_row(
-            f"{trial.number}{'*' if trial.number in baselines else ''}",
+            f"{trial.number}{'*' if trial.number in baselines else ''}{'?' if measurement.masking_suspect else ''}",
             f"{measurement.clean_accuracy:.3f}",
             f"{measurement.robust_accuracy:.3f}",
             f"{measurement.size_bytes:,}",

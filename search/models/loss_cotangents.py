@@ -1,4 +1,4 @@
-"""Gradients of the attack losses with respect to the logits, inside the compiled graph; the loss is a number it reads."""
+"""Gradients of the attack losses with respect to the logits, for the compiled graph: the loss is a number it reads."""
 
 from collections.abc import Callable
 from typing import Any

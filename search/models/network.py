@@ -224,10 +224,16 @@ class Network:
                 variable = self.variables[f"{name}/{field}"]
                 variable.assign_sub((1 - _NORM_MOMENTUM) * (variable - value))
 
+    def relu_limits(self) -> dict[str, Tensor]:
+        """Return activation node -> the largest value that its quantizer gives."""
+        return {name: settings[1] for name, settings in self._relu_ranges.items()}
+
     def surrogate_rule(self, forward: Pass, *, quantized: bool) -> BackwardRule:
         """Return the rule that belongs to a pass: its own kernels, and where its activations saturate."""
-        limits = {name: settings[1] if quantized else _FLOAT_LIMIT for name, settings in self._relu_ranges.items()}
-        return BackwardRule(kernels=forward.kernels, limits=limits)
+        limits = self.relu_limits()
+        return BackwardRule(
+            kernels=forward.kernels, limits=limits if quantized else dict.fromkeys(limits, _FLOAT_LIMIT)
+        )
 
     def chosen_rule(self, forward: Pass, is_float: Tensor) -> BackwardRule:
         """Return the surrogate rule of a quantized pass, or where `is_float` holds that of its float twin.
