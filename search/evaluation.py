@@ -142,7 +142,7 @@ class Evaluator:
         )
         details: dict[str, Any] = {
             "curve": [asdict(record) for record in curve],
-            "layers": [asdict(layer) for layer in cost.layers],
+            "layers": [asdict(layer) for layer in self.cost(candidate).layers],
         }
         if bench.parent is not None:
             details["parent"] = {"source": bench.parent.source, "clean_accuracy": bench.parent.clean_accuracy}
