@@ -6,18 +6,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spaces.errors import StudyMismatchError
+from spaces.errors import ArtifactError, StudyMismatchError
 from spaces.input_range import check_epsilons
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore, default_root
+from storage.audits import AuditRepository
 from storage.migrations import upgrade
-from storage.records import StudyRecord
+from storage.records import StudyRecord, TrialRecord
 from storage.repository import Repository
 from storage.sql import normalize_url, open_engine
 
 if TYPE_CHECKING:
+    from search.audit import AuditListener, Auditor
     from search.data.dataset import Dataset
     from search.listener import Listener
     from search.worker import Worker
@@ -27,10 +29,11 @@ _PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalche
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is remembered, opened: the repository and the artifacts of one database."""
+    """What is remembered, opened: the repositories and the artifacts of one database."""
 
     url: str
     repository: Repository
+    audits: AuditRepository
     artifacts: ArtifactStore
 
 
@@ -66,7 +69,12 @@ def open_memory(storage: str) -> Memory:
     url = normalize_url(storage)
     engine = open_engine(url)
     upgrade(engine)
-    return Memory(url=url, repository=Repository(engine), artifacts=ArtifactStore(default_root(url)))
+    return Memory(
+        url=url,
+        repository=Repository(engine),
+        audits=AuditRepository(engine),
+        artifacts=ArtifactStore(default_root(url)),
+    )
 
 
 def installed_versions() -> dict[str, str]:
@@ -93,7 +101,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     spec = load_spec(options.study, overrides=options.overrides)
     if options.synthetic:
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
-    dataset = _load_data(spec, options)
+    dataset = _load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
     space = _search_space(spec, dataset)
     memory = open_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
@@ -127,14 +135,69 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     )
 
 
-def _load_data(spec: StudySpec, options: LaunchOptions) -> "Dataset":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What `audit` was given.
+
+    Attributes:
+        trial: the complete trial whose model is audited.
+        data_dir: where data sets are looked for first.
+        images: test images.
+        quick: about a tenth of the work.
+    """
+
+    study: StudyRecord
+    trial: TrialRecord
+    data_dir: Path | None
+    images: int
+    quick: bool
+
+
+def prepare_audit(memory: Memory, options: AuditOptions, listener: "AuditListener") -> "Auditor":
+    """Load a trial's stored model and the study's data, and return the audit of that model.
+
+    Raises:
+        DataError: the data are not to be had.
+        StudyMismatchError: they are not those of the study.
+        ArtifactError: the trial's model is not stored any more, or is damaged.
+    """
+    from search.audit import Auditor, AuditParts
+    from search.models.trained_model import TrainedModel
+
+    study, number = options.study, options.trial.number
+    digests = memory.repository.artifacts(study.id, number)
+    if not digests:
+        raise ArtifactError(
+            f"trial {number} of study {study.name!r} has no stored model: models that left the front are removed. "
+            "Choose a trial of the front, or launch with --keep-all."
+        )
+    spec = StudySpec.model_validate(study.spec)
+    dataset = _load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
+    _check_same_data(study, dataset)
+    return Auditor(
+        AuditParts(
+            study=study,
+            spec=spec,
+            trial_number=number,
+            model=TrainedModel.from_files({name: memory.artifacts.get(digest) for name, digest in digests.items()}),
+            model_digests=digests,
+            dataset=dataset,
+            images=options.images,
+            quick=options.quick,
+            audits=memory.audits,
+            listener=listener,
+        )
+    )
+
+
+def _load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> "Dataset":
     from search.data.sources import find_source, load_raw
     from search.data.splits import split
 
     source = find_source(spec.data)
     if source is not None:
         _check_epsilons(spec, source.input_range)
-    raw = load_raw(spec.data, data_dir=options.data_dir, synthetic=options.synthetic)
+    raw = load_raw(spec.data, data_dir=data_dir, synthetic=synthetic)
     _check_epsilons(spec, raw.input_range)
     return split(
         raw,
@@ -176,12 +239,16 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
             "Give the stored values to go on with it, or another name (or --storage) for a new study."
         )
-    if stored.data["fingerprint"] != dataset.fingerprint:
+    _check_same_data(stored, dataset)
+    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
+
+
+def _check_same_data(study: StudyRecord, dataset: "Dataset") -> None:
+    if study.data["fingerprint"] != dataset.fingerprint:
         raise StudyMismatchError(
-            f"study {spec.name!r} was started on other data: fingerprint {stored.data['fingerprint'][:12]} is stored, "
+            f"study {study.name!r} was started on other data: fingerprint {study.data['fingerprint'][:12]} is stored, "
             f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
         )
-    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

@@ -12,9 +12,11 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -161,3 +163,40 @@ class ArtifactRow(Row):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
+
+
+class AuditRow(Row):
+    """An audit of a trial's model; `key` is a digest of everything that its figures depend on."""
+
+    __tablename__ = "cosearch_audits"
+    __table_args__ = (
+        ForeignKeyConstraint(["study_id", "number"], ["cosearch_trials.study_id", "cosearch_trials.number"]),
+        UniqueConstraint("study_id", "number", "key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int]
+    number: Mapped[int]
+    key: Mapped[str] = mapped_column(String(64))
+    settings: Mapped[dict[str, Any]]
+    n_examples: Mapped[int]
+    is_right: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class AuditAttackRow(Row):
+    """One finished attack of an audit: packed bits [n_epsilons, n] and float32 distances [n], little-endian."""
+
+    __tablename__ = "cosearch_audit_attacks"
+
+    audit_id: Mapped[int] = mapped_column(ForeignKey("cosearch_audits.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    norm: Mapped[str] = mapped_column(String(8), primary_key=True)
+    position: Mapped[int]
+    epsilons: Mapped[list[float]]
+    n_examples: Mapped[int]
+    tried: Mapped[bytes] = mapped_column(LargeBinary)
+    broken: Mapped[bytes] = mapped_column(LargeBinary)
+    distances: Mapped[bytes | None] = mapped_column(LargeBinary)
+    details: Mapped[dict[str, Any]]
+    elapsed_s: Mapped[float]

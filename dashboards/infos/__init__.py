@@ -8,7 +8,6 @@ from dashboards.infos.robustness_curves import (
     RobustnessCurvesInfo,
     default_chosen,
     robustness_curves_info,
-    wilson_interval,
 )
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 
@@ -28,5 +27,4 @@ __all__ = [
     "pareto_front_info",
     "robustness_curves_info",
     "trial_table_info",
-    "wilson_interval",
 ]

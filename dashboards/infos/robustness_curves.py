@@ -1,6 +1,5 @@
 """Accuracy against the attack radius for chosen trials, with 95% intervals for the finite attack subset."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,9 +8,7 @@ from dashboards.infos.ordering import empty_note, ordered_front
 from dashboards.labels import epsilon_labels
 from dashboards.snapshot import StudySnapshot
 from spaces.measurement import Measurement
-
-# The 97.5% quantile of the standard normal distribution: two-sided 95%.
-_Z = 1.959963984540054
+from spaces.statistics import wilson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +62,6 @@ class RobustnessCurvesInfo:
     left_out: tuple[int, ...]
     is_synthetic: bool
     note: str | None
-
-
-def wilson_interval(fraction: float, n_examples: int) -> tuple[float, float]:
-    """Return the 95% score interval of a measured fraction (Wilson 1927).
-
-    With p the fraction, n the examples and z = 1.96:
-
-        (p + z^2 / 2n -+ z * sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-
-    Unlike the normal interval it stays within [0, 1] and does not collapse at 0 or 1, where robust accuracies
-    often lie.
-    """
-    square = _Z * _Z / n_examples
-    centre = fraction + square / 2
-    half_width = _Z * math.sqrt(fraction * (1 - fraction) / n_examples + square / (4 * n_examples))
-    # Clipped because at 0 and 1 the ends differ from them by rounding.
-    return max(0.0, (centre - half_width) / (1 + square)), min(1.0, (centre + half_width) / (1 + square))
 
 
 def default_chosen(snapshot: StudySnapshot, *, limit: int = 5) -> tuple[int, ...]:

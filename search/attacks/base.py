@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from search.attacks.losses import Backward, Loss
 from spaces.errors import SpecError
+from spaces.norms import Norm
 
 Inputs = NDArray[np.float32]  # [n, ...]
 Labels = NDArray[np.int64]  # [n]
+
+_TINY = 1e-12
 
 
 class Classifier(Protocol):
@@ -46,9 +49,10 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatModel:
-    """The perturbations that count: an L-inf ball of radius `epsilon` in input units."""
+    """The perturbations that count: a ball of radius `epsilon` in input units."""
 
     epsilon: float
+    norm: Norm = Norm.LINF
 
     def __post_init__(self) -> None:
         if not 0 < self.epsilon < float("inf"):
@@ -83,9 +87,19 @@ def is_broken(logits: NDArray[np.float32], y: Labels) -> NDArray[np.bool_]:
     return wrong
 
 
-def project(x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[float, float]) -> Inputs:
-    """Return x moved into the L-inf ball around `center` and into the valid range."""
+def project(
+    x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[float, float], norm: Norm = Norm.LINF
+) -> Inputs:
+    """Return x moved into the ball around `center` and into the valid range.
+
+    In L2 the perturbation is scaled down to the radius, then clipped to the range, which only shortens it further.
+    """
     low, high = input_range
+    if norm is Norm.L2:
+        delta = x - center
+        length = np.sqrt(np.sum(delta**2, axis=tuple(range(1, x.ndim)), keepdims=True, dtype=np.float64))
+        inside = center + delta * np.minimum(1.0, epsilon / np.maximum(length, _TINY)).astype(np.float32)
+        return np.clip(inside, low, high)
     lowest, highest = np.maximum(center - np.float32(epsilon), low), np.minimum(center + np.float32(epsilon), high)
     return np.clip(x, lowest, highest)
 
@@ -93,6 +107,19 @@ def project(x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[flo
 def signed_step(x: Inputs, gradient: Inputs, *, size: float) -> Inputs:
     """Return x moved by `size` along the gradient's sign in every coordinate."""
     return (x + np.float32(size) * np.sign(gradient)).astype(np.float32, copy=False)
+
+
+def check_inputs(model: Classifier, x: Inputs, y: Labels) -> None:
+    """Check what an attack is given.
+
+    Raises:
+        SpecError: x and y do not fit each other, or x leaves the model's valid range.
+    """
+    low, high = model.input_range
+    if len(x) != len(y):
+        raise SpecError(f"{len(x)} inputs but {len(y)} labels; give one label for each input.")
+    if x.size and (x.min() < low or x.max() > high):
+        raise SpecError(f"inputs must lie in [{low:g}, {high:g}]; got [{x.min():g}, {x.max():g}]: wrong input units?")
 
 
 class Attack(ABC):
@@ -141,13 +168,9 @@ class Attack(ABC):
         Raises:
             SpecError: x and y do not fit each other, or x leaves the model's valid range.
         """
-        low, high = model.input_range
-        if len(x) != len(y):
-            raise SpecError(f"{len(x)} inputs but {len(y)} labels; give one label for each input.")
-        if x.size and (x.min() < low or x.max() > high):
-            raise SpecError(
-                f"inputs must lie in [{low:g}, {high:g}]; got [{x.min():g}, {x.max():g}]: wrong input units?"
-            )
+        check_inputs(model, x, y)
+        if not len(x):
+            return AttackResult(x=x, is_broken=np.zeros(0, bool))
         found = self.run(model, x, y, threat, start=x if start is None else start, rng=rng)
-        found = project(found, x, epsilon=threat.epsilon, input_range=model.input_range)
+        found = project(found, x, epsilon=threat.epsilon, input_range=model.input_range, norm=threat.norm)
         return AttackResult(x=found, is_broken=is_broken(model.logits(found), y))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project, signed_step
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project
+from search.attacks.geometry import ascent_step, starting_points
 from search.attacks.losses import Backward, Loss
 
 _STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of the ball can be reached
@@ -12,7 +13,7 @@ _STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PGD(Attack):
-    """Signed gradient steps from a random start, or from where a smaller radius ended.
+    """Steps of steepest ascent (in L-inf the gradient's signs) from a random start or where a smaller radius ended.
 
     Attributes:
         steps: gradient evaluations.
@@ -42,11 +43,8 @@ class PGD(Attack):
         rng: np.random.Generator,
     ) -> Inputs:
         """Return each example's iterate with the largest margin; an example that broke is not touched again."""
-        epsilon = threat.epsilon
-        noise = rng.uniform(-epsilon, epsilon, size=x.shape).astype(np.float32)
-        is_fresh = np.all(start == x, axis=tuple(range(1, x.ndim)), keepdims=True)
-        begin: Inputs = np.where(is_fresh, x + noise, start)
-        current = project(begin, x, epsilon=epsilon, input_range=model.input_range)
+        epsilon, norm = threat.epsilon, threat.norm
+        current = starting_points(x, start, threat, input_range=model.input_range, rng=rng)
         best, best_margin = current.copy(), np.full(len(x), -np.inf, np.float32)
         active = np.arange(len(x))
         step = _STEP_FACTOR * epsilon / self.steps
@@ -57,8 +55,8 @@ class PGD(Attack):
             active, gradient = active[survives], gradient[survives]
             if not active.size:
                 return best
-            moved = signed_step(current[active], gradient, size=step)
-            current[active] = project(moved, x[active], epsilon=epsilon, input_range=model.input_range)
+            moved = ascent_step(current[active], gradient, size=step, norm=norm)
+            current[active] = project(moved, x[active], epsilon=epsilon, input_range=model.input_range, norm=norm)
         _keep_best(best, best_margin, current, model.logits(current[active]), y, active)
         return best
 

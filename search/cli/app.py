@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from search.cli.audit import audit
 from search.cli.export import export
 from search.cli.front import front
 from search.cli.launch import launch
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for _command in (launch, status, front, studies, export, report):
+for _command in (launch, status, front, audit, studies, export, report):
     app.command()(_command)
 
 

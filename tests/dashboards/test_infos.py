@@ -10,7 +10,6 @@ from dashboards.infos import (
     pareto_front_info,
     robustness_curves_info,
     trial_table_info,
-    wilson_interval,
 )
 from dashboards.snapshot import StudySnapshot
 from spaces.errors import SelectionError
@@ -125,20 +124,6 @@ def test_unmeasured_baselines_have_no_line() -> None:
     info = hypervolume_info(make_snapshot([make_trial(0, state=TrialState.RUNNING), make_trial(2)]))
     assert info.baseline_hypervolume is None
     assert info.note == "the front has no history yet"
-
-
-@pytest.mark.parametrize(
-    ("fraction", "n_examples", "lower", "upper"),
-    [
-        # Textbook values: at 0 of n the upper end is z^2 / (n + z^2); 81 of 263 is Newcombe (1998), table I, method 3.
-        (0.0, 100, 0.0, 3.841459 / 103.841459),
-        (1.0, 100, 100 / 103.841459, 1.0),
-        (0.5, 100, 0.4038315, 0.5961685),
-        (81 / 263, 263, 0.2553, 0.3662),
-    ],
-)
-def test_wilson_interval(fraction: float, n_examples: int, lower: float, upper: float) -> None:
-    assert wilson_interval(fraction, n_examples) == pytest.approx((lower, upper), abs=5e-5)
 
 
 def test_curves_start_at_epsilon_zero() -> None:

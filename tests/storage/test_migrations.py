@@ -1,3 +1,4 @@
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,18 @@ from sqlalchemy import Engine, inspect, text
 
 from spaces.errors import StorageError
 from storage import migrations
+from storage.audits import AuditRepository
 from storage.migrations import upgrade
+from storage.records import TrialState
+from storage.repository import Repository
 from storage.schema import VERSION_TABLE, Row
 from storage.sql import open_engine, write_engine
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import optuna
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def test_second_upgrade_changes_nothing(engine: Engine) -> None:
 def test_database_of_a_newer_version_is_refused(engine: Engine) -> None:
     with write_engine(engine).begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0001.*update the package"):
+    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0002.*update the package"):
         upgrade(engine)
 
 
@@ -110,4 +116,22 @@ def test_optuna_shares_the_database_before_and_after(database: Path) -> None:
         assert [trial.values for trial in study.trials] == [[0.5, 100.0], [0.75, 50.0]]
     tables = set(inspect(engine).get_table_names())
     assert {"alembic_version", VERSION_TABLE, "trials", "cosearch_trials"} <= tables
+    engine.dispose()
+
+
+@pytest.mark.parametrize("file", sorted(FIXTURES.glob("schema_*.db")), ids=lambda file: file.stem)
+def test_database_of_an_older_schema_is_upgraded_and_keeps_what_it_holds(file: Path, database: Path) -> None:
+    shutil.copy(file, database)
+    engine = open_engine(str(database))
+    upgrade(engine)
+    compare_with_schema(engine)
+    repository = Repository(engine)
+    study = repository.get_study("tiny")
+    complete, failed = repository.trials(study.id)
+    assert complete.measurement is not None
+    assert (complete.measurement.clean_accuracy, complete.measurement.size_bytes) == (0.5, 500)
+    assert (failed.state, failed.reason) == (TrialState.FAILED, "loss is not finite")
+    assert [trial.number for trial in repository.front(study.id)] == [0]
+    assert repository.artifacts(study.id, 0) == {"model.json": "a" * 64}
+    assert AuditRepository(engine).audits(study.id) == []
     engine.dispose()

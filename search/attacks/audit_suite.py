@@ -1,0 +1,144 @@
+"""Runs one attack of an audit's plan over all radii and says what became of every example."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from search.attacks.audit_plan import AuditStep, Scope
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel
+from search.attacks.minimum_norm import MinimumNormAttack
+from spaces.audit import AttackOutcome, Distances, Flags, surviving
+from spaces.norms import Norm
+
+OnProgress = Callable[[float], None]  # takes the finished fraction of a step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """What is audited.
+
+    Attributes:
+        model: the model under attack.
+        x: clean inputs.  # [n, ...]
+        y: labels.  # [n]
+        is_right: whether the clean predictions are right.  # [n]
+        epsilons: radii by norm, ascending.
+        seed: of all attacks' randomness; each step draws its own stream from it.
+    """
+
+    model: Classifier
+    x: Inputs
+    y: Labels
+    is_right: Flags
+    epsilons: Mapping[Norm, tuple[float, ...]]
+    seed: int
+
+
+def run_step(
+    step: AuditStep,
+    target: Target,
+    before: Sequence[AttackOutcome],
+    *,
+    position: int,
+    on_progress: OnProgress = lambda _: None,
+) -> AttackOutcome:
+    """Run one attack; equal arguments give an equal outcome, but for the seconds.
+
+    Args:
+        step: the attack and its examples.
+        target: what is audited.
+        before: outcomes of the steps before, which decide what an attack on survivors is run on.
+        position: of the step in the plan, which seeds it.
+        on_progress: called now and then.
+    """
+    started = time.monotonic()
+    rng = np.random.default_rng([target.seed, position])
+    tried = _tried(step, target, before)
+    distances: Distances | None = None
+    match step.attack:
+        case Attack() as attack:
+            broken = _fill_balls(attack, step.norm, target, tried, rng, on_progress)
+        case MinimumNormAttack() as attack:
+            distances = _measure(attack, step.norm, target, tried, rng)
+            radii = np.array(target.epsilons[step.norm], np.float32)
+            broken = tried & (distances <= radii[:, None])
+    return AttackOutcome(
+        name=step.attack.name,
+        norm=step.norm,
+        epsilons=target.epsilons[step.norm],
+        n_examples=_covered(step, target),
+        tried=tried,
+        broken=broken,
+        distances=distances,
+        elapsed_s=time.monotonic() - started,
+        details={"scope": step.scope.value, "settings": attack_settings(step.attack)},
+    )
+
+
+def attack_settings(attack: Attack | MinimumNormAttack) -> dict[str, Any]:
+    """Return an attack's settings as plain JSON values; a surrogate network is left out."""
+    if not is_dataclass(attack):
+        return {}
+    values: dict[str, Any] = {}
+    for item in fields(attack):
+        value = getattr(attack, item.name)
+        if isinstance(value, Enum):
+            values[item.name] = value.name.lower()
+        elif isinstance(value, int | float | str):
+            values[item.name] = value
+        elif isinstance(value, Attack | MinimumNormAttack):
+            values[item.name] = attack_settings(value)
+    return values
+
+
+def _covered(step: AuditStep, target: Target) -> int:
+    """Return to how many examples the step's accuracy refers."""
+    return len(target.x) if step.examples is None else min(step.examples, len(target.x))
+
+
+def _tried(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
+    """Return what the attack is run on at each radius.  # [n_epsilons, n]"""
+    everything: Flags = np.tile(target.is_right, (len(target.epsilons[step.norm]), 1))
+    match step.scope:
+        case Scope.ALL:
+            return everything
+        case Scope.SURVIVORS:
+            is_first = not any(outcome.norm is step.norm for outcome in before)
+            return everything if is_first else surviving(target.is_right, before, step.norm)
+        case Scope.SUBSET:
+            # One order for all steps: a smaller subset is a part of a larger one.
+            order = np.random.default_rng(target.seed).permutation(len(target.x))
+            is_chosen = np.zeros(len(target.x), bool)
+            is_chosen[order[: _covered(step, target)]] = True
+            chosen: Flags = everything & is_chosen
+            return chosen
+
+
+def _fill_balls(
+    attack: Attack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator, on_progress: OnProgress
+) -> Flags:
+    """Run an attack over ascending radii on what it has not broken yet, each from where the last one ended."""
+    alive, reached = np.ones(len(target.x), bool), target.x.copy()
+    broken = np.zeros_like(tried)
+    for index, epsilon in enumerate(target.epsilons[norm]):
+        rows = np.flatnonzero(alive & tried[index])
+        threat = ThreatModel(epsilon=epsilon, norm=norm)
+        result = attack(target.model, target.x[rows], target.y[rows], threat, start=reached[rows], rng=rng)
+        reached[rows], alive[rows] = result.x, ~result.is_broken
+        broken[index] = tried[index] & ~alive
+        on_progress((index + 1) / len(tried))
+    return broken
+
+
+def _measure(
+    attack: MinimumNormAttack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator
+) -> Distances:
+    """Return the distances that the attack finds; NaN where it was not run.  # [n]"""
+    rows = np.flatnonzero(tried.any(axis=0))
+    distances: Distances = np.full(len(target.x), np.nan, np.float32)
+    distances[rows] = attack(target.model, target.x[rows], target.y[rows], norm, rng=rng).distances
+    return distances

@@ -1,0 +1,60 @@
+"""The networks of an audit, from a stored model: the audited one, its float twin, and a sibling at other bits."""
+
+from dataclasses import dataclass, replace
+
+from search.attacks.audit_plan import Surrogates
+from search.models.classifier import NetworkClassifier
+from search.models.network import Network
+from search.models.trained_model import TrainedModel
+from spaces.candidate import Candidate
+from spaces.layer_policy import LayerPolicy
+
+_WIDE, _NARROW = 8, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditModels:
+    """What is audited, and what stands in for it where adversarial examples are transferred."""
+
+    target: NetworkClassifier
+    surrogates: Surrogates
+
+
+def load_models(model: TrainedModel, *, input_range: tuple[float, float]) -> AuditModels:
+    """Return the classifiers; each is traced at its first call."""
+    network = _network(model, model.candidate)
+    sibling = _network(model, sibling_candidate(model.candidate))
+    return AuditModels(
+        target=_classifier(network, input_range, quantized=True),
+        surrogates=Surrogates(
+            float_twin=_classifier(network, input_range, quantized=False),
+            sibling=_classifier(sibling, input_range, quantized=True),
+        ),
+    )
+
+
+def sibling_candidate(candidate: Candidate) -> Candidate:
+    """Return the candidate with 8 bits everywhere, or where that is itself, with 4."""
+    wide = _at_bits(candidate, _WIDE)
+    return wide if wide.policies != candidate.policies else _at_bits(candidate, _NARROW)
+
+
+def _at_bits(candidate: Candidate, bits: int) -> Candidate:
+    def policy_at(policy: LayerPolicy) -> LayerPolicy:
+        activation_bits = None if policy.activation_bits is None else bits
+        return replace(policy, weight_bits=bits, activation_bits=activation_bits)
+
+    return replace(candidate, policies={name: policy_at(policy) for name, policy in candidate.policies.items()})
+
+
+def _network(model: TrainedModel, candidate: Candidate) -> Network:
+    network = Network(model.topology)
+    network.load_weights(model.weights)
+    network.load_policies(candidate, model.integer_bits)
+    return network
+
+
+def _classifier(network: Network, input_range: tuple[float, float], *, quantized: bool) -> NetworkClassifier:
+    classifier = NetworkClassifier(network, input_range=input_range, quantized=quantized)
+    classifier.refresh()
+    return classifier

@@ -1,0 +1,74 @@
+"""`audit`: how much of a model's robustness is left under attacks that take minutes, on test images."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
+
+if TYPE_CHECKING:
+    from search.bootstrap import AuditOptions, Memory
+    from storage.audits import AuditRecord
+
+_INTERRUPTED = 130
+
+
+def audit(
+    study: StudyOption = "digits",
+    storage: StorageOption = DEFAULT_STORAGE,
+    select: Annotated[str, typer.Option("--select", help="knee, best:<objective> or trial:<number>.")] = "knee",
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder to look for data in first.")] = None,
+    images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most.")] = 1000,
+    quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the newest stored audit; attack nothing.")] = False,
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="trial:<number>, audited with the same options: a paired test.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit a model of a study on test images; the same command again goes on where it stopped."""
+    from search.audit_records import compare_audits, latest_audit
+    from search.bootstrap import AuditOptions, open_memory
+    from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
+    from search.selection import select_trial
+
+    memory = open_memory(storage)
+    record = memory.repository.get_study(study)
+    trial = select_trial(memory.repository, study, select)
+    other = None if compare is None else select_trial(memory.repository, study, compare)
+    if show:
+        found = latest_audit(memory.audits, record, trial.number)
+    else:
+        options = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
+        found = _run(memory, options, quiet=as_json)
+    compared = None if other is None else compare_audits(found, latest_audit(memory.audits, record, other.number))
+    if as_json:
+        values = audit_values(found)
+        if other is not None and compared is not None:
+            values["comparison"] = {"with": other.number, "radii": comparison_values(compared)}
+        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        return
+    console = Console()
+    print_audit(console, study, found)
+    if other is not None and compared is not None:
+        print_comparison(console, found.number, other.number, compared)
+
+
+def _run(memory: "Memory", options: "AuditOptions", *, quiet: bool) -> "AuditRecord":
+    from search.bootstrap import prepare_audit
+    from search.cli.audit_progress import AuditDisplay
+
+    console = Console(stderr=True, quiet=quiet)
+    display = AuditDisplay(console)
+    with console.status("preparing data and model"):
+        auditor = prepare_audit(memory, options, display)
+    try:
+        with display:
+            return auditor.run()
+    except KeyboardInterrupt:
+        console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
+        raise typer.Exit(_INTERRUPTED) from None

@@ -1,0 +1,127 @@
+"""How an audit looks: printed as tables, as JSON values."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.labels import epsilon_labels
+from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
+from spaces.norms import Norm
+from storage.audits import AuditRecord
+
+_SIGNIFICANT = 0.05
+
+
+def print_audit(console: Console, study: str, record: AuditRecord) -> None:
+    """Print one table a norm, worst case last, and the distances."""
+    settings = record.settings
+    state = "" if record.is_complete else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
+    console.print(
+        f"audit of trial {record.number} of {study}: {len(record.is_right)} test images"
+        f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}{state}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for norm in norms_of(record.attacks):
+        console.print(_norm_table(record, norm))
+    distances = [outcome for outcome in record.attacks if outcome.distances is not None]
+    if distances:
+        console.print(_distance_table(distances))
+
+
+def print_comparison(console: Console, first: int, second: int, comparisons: Sequence[Comparison]) -> None:
+    """Print where two models differ under the worst of all attacks."""
+    title = f"worst case of trial {first} and trial {second}, same images"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("norm", "epsilon", f"trial {first}", f"trial {second}", "only first", "only second", "mid-p"):
+        table.add_column(heading, justify="right")
+    for item in comparisons:
+        style = "bold" if item.p_value < _SIGNIFICANT else None
+        accuracies = [f"{value:.3f}" for value in item.accuracies]
+        counts = [str(item.only_first), str(item.only_second)]
+        table.add_row(item.norm.value, f"{item.epsilon:.4g}", *accuracies, *counts, f"{item.p_value:.3g}", style=style)
+    console.print(table)
+
+
+def audit_values(record: AuditRecord) -> dict[str, Any]:
+    """Return an audit as JSON values; the matrices stay in the database."""
+    return {
+        "trial": record.number,
+        "created_at": record.created_at.isoformat(),
+        "is_complete": record.is_complete,
+        "n_examples": len(record.is_right),
+        "clean_accuracy": float(record.is_right.mean()),
+        "settings": dict(record.settings),
+        "worst_case": [asdict(worst_case(record.is_right, record.attacks, norm)) for norm in norms_of(record.attacks)],
+        "attacks": [_attack_values(outcome) for outcome in record.attacks],
+    }
+
+
+def comparison_values(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Return a comparison as JSON values."""
+    return [asdict(item) for item in comparisons]
+
+
+def _attack_values(outcome: AttackOutcome) -> dict[str, Any]:
+    return {
+        "name": outcome.name,
+        "norm": outcome.norm.value,
+        "epsilons": list(outcome.epsilons),
+        "accuracy": list(outcome.accuracy),
+        "n_examples": outcome.n_examples,
+        "n_tried": [int(row.sum()) for row in outcome.tried],
+        "n_broken": [int(row.sum()) for row in outcome.broken],
+        "median_distance": _finite(outcome.median_distance),
+        "elapsed_s": outcome.elapsed_s,
+        **outcome.details,
+    }
+
+
+def _norm_table(record: AuditRecord, norm: Norm) -> Table:
+    summary = worst_case(record.is_right, record.attacks, norm)
+    table = Table(title=f"accuracy within {norm.value} radius", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    table.add_column("images", justify="right")
+    for heading in _headings(radii(record.attacks, norm), norm):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("s", justify="right")
+    for outcome in record.attacks:
+        if outcome.norm is norm:
+            table.add_row(
+                f"{outcome.name}{'+' if outcome.details.get('scope') == 'survivors' else ''}",
+                str(outcome.n_examples),
+                *(f"{value:.3f}" for value in outcome.accuracy),
+                f"{outcome.elapsed_s:.0f}",
+            )
+    table.add_section()
+    worst = [f"{value:.3f}" for value in summary.accuracy]
+    table.add_row("worst case", str(len(record.is_right)), *worst, "", style="bold")
+    table.add_row("  95% from", "", *(f"{low:.3f}" for low, _ in summary.intervals), "")
+    table.add_row("  95% to", "", *(f"{high:.3f}" for _, high in summary.intervals), "")
+    table.caption = "+ on what the attacks above have left, which its accuracy includes"
+    return table
+
+
+def _headings(epsilons: Sequence[float], norm: Norm) -> tuple[str, ...]:
+    return epsilon_labels(epsilons) if norm is Norm.LINF else tuple(f"{epsilon:.3f}" for epsilon in epsilons)
+
+
+def _distance_table(outcomes: Sequence[AttackOutcome]) -> Table:
+    table = Table(title="distance to the nearest wrong prediction found", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("attack", "norm", "images", "median", "none found"):
+        table.add_column(heading, justify="left" if heading == "attack" else "right")
+    for outcome in outcomes:
+        if outcome.distances is not None:
+            tried = int(outcome.tried.any(axis=0).sum())
+            none_found = int((outcome.distances == float("inf")).sum())
+            median = "-" if outcome.median_distance is None else f"{outcome.median_distance:.4g}"
+            table.add_row(outcome.name, outcome.norm.value, str(tried), median, str(none_found))
+    return table
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or value == float("inf") else value

@@ -1,0 +1,167 @@
+"""Audits in the database: opened once, filled attack by attack, one transaction each, read back as frozen records."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from spaces.audit import AttackOutcome, Distances, Flags
+from spaces.errors import SelectionError
+from spaces.norms import Norm
+from storage.conversion import plain_json
+from storage.repository import utc_now
+from storage.schema import AuditAttackRow, AuditRow, TrialRow
+from storage.sql import read_sessions, storage_errors, write_sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AuditRecord:
+    """An audit as stored.
+
+    Attributes:
+        number: of the trial.
+        key: digest of everything that the figures depend on; equal keys are the same audit.
+        settings: what the key was made from, and what a reader of the figures should know.
+        is_right: whether the clean prediction of each example is right.  # [n]
+        attacks: the finished ones, in the order in which they were run.
+    """
+
+    id: int
+    study_id: int
+    number: int
+    key: str
+    settings: Mapping[str, Any]
+    is_right: Flags
+    attacks: tuple[AttackOutcome, ...]
+    created_at: datetime
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every planned attack is stored."""
+        return len(self.attacks) >= int(self.settings.get("n_attacks", 0))
+
+
+class AuditRepository:
+    """Keeps audits; every method raises `StorageError` where the database fails."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
+        """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
+        self._url = engine.url
+        self._read_sessions = read_sessions(engine)
+        self._write_sessions = write_sessions(engine)
+        self._clock = clock
+
+    def open_audit(
+        self, study_id: int, *, number: int, key: str, settings: Mapping[str, Any], is_right: Flags
+    ) -> AuditRecord:
+        """Return the audit of that key with the attacks it has, stored now if it is new.
+
+        Raises:
+            SelectionError: the study has no such trial.
+        """
+        try:
+            with storage_errors(self._url), self._write_sessions.begin() as session:
+                if session.get(TrialRow, (study_id, number)) is None:
+                    raise SelectionError(
+                        f"study {study_id} has no trial {number}; list its trials to see which it has."
+                    )
+                row = session.scalars(_audit_query(study_id, number, key)).one_or_none()
+                if row is None:
+                    row = AuditRow(study_id=study_id, number=number, key=key, settings=plain_json(settings))
+                    row.n_examples, row.is_right = len(is_right), pack(is_right)
+                    row.created_at = self._clock()
+                    session.add(row)
+                    session.flush()
+                return _record(session, row)
+        except IntegrityError:  # another process stored it in between
+            audits = [audit for audit in self.audits(study_id, number=number) if audit.key == key]
+            return audits[0]
+
+    def save_attack(self, audit_id: int, outcome: AttackOutcome) -> None:
+        """Store a finished attack; one that is stored already stays."""
+        with storage_errors(self._url), self._write_sessions.begin() as session:
+            if session.get(AuditRow, audit_id, with_for_update=True) is None:
+                raise SelectionError(f"no audit has the id {audit_id}.")
+            if session.get(AuditAttackRow, (audit_id, outcome.name, outcome.norm.value)) is not None:
+                return
+            stored = select(func.count()).where(AuditAttackRow.audit_id == audit_id)
+            distances = outcome.distances
+            session.add(
+                AuditAttackRow(
+                    audit_id=audit_id,
+                    name=outcome.name,
+                    norm=outcome.norm.value,
+                    position=session.scalars(stored).one(),
+                    epsilons=list(outcome.epsilons),
+                    n_examples=outcome.n_examples,
+                    tried=pack(outcome.tried),
+                    broken=pack(outcome.broken),
+                    distances=None if distances is None else distances.astype("<f4").tobytes(),
+                    details=plain_json(outcome.details),
+                    elapsed_s=outcome.elapsed_s,
+                )
+            )
+
+    def audits(self, study_id: int, *, number: int | None = None) -> list[AuditRecord]:
+        """Return the audits of a study or of one trial, oldest first."""
+        query = select(AuditRow).where(AuditRow.study_id == study_id).order_by(AuditRow.id)
+        if number is not None:
+            query = query.where(AuditRow.number == number)
+        with storage_errors(self._url), self._read_sessions.begin() as session:
+            return [_record(session, row) for row in session.scalars(query).all()]
+
+
+def pack(flags: Flags) -> bytes:
+    """Return flags of any shape as packed bits, row by row."""
+    return np.packbits(flags.reshape(-1)).tobytes()
+
+
+def unpack(content: bytes, shape: tuple[int, ...]) -> Flags:
+    """Read `pack`."""
+    bits = np.unpackbits(np.frombuffer(content, np.uint8), count=int(np.prod(shape)))
+    flags: Flags = bits.astype(bool).reshape(shape)
+    return flags
+
+
+def _audit_query(study_id: int, number: int, key: str) -> Any:
+    return select(AuditRow).where(AuditRow.study_id == study_id, AuditRow.number == number, AuditRow.key == key)
+
+
+def _record(session: Session, row: AuditRow) -> AuditRecord:
+    query = select(AuditAttackRow).where(AuditAttackRow.audit_id == row.id).order_by(AuditAttackRow.position)
+    return AuditRecord(
+        id=row.id,
+        study_id=row.study_id,
+        number=row.number,
+        key=row.key,
+        settings=row.settings,
+        is_right=unpack(row.is_right, (row.n_examples,)),
+        attacks=tuple(_outcome(attack, row.n_examples) for attack in session.scalars(query)),
+        created_at=row.created_at,
+    )
+
+
+def _outcome(row: AuditAttackRow, n_examples: int) -> AttackOutcome:
+    shape = (len(row.epsilons), n_examples)
+    return AttackOutcome(
+        name=row.name,
+        norm=Norm(row.norm),
+        epsilons=tuple(row.epsilons),
+        n_examples=row.n_examples,
+        tried=unpack(row.tried, shape),
+        broken=unpack(row.broken, shape),
+        distances=None if row.distances is None else _distances(row.distances),
+        elapsed_s=row.elapsed_s,
+        details=row.details,
+    )
+
+
+def _distances(content: bytes) -> Distances:
+    values: NDArray[np.float32] = np.frombuffer(content, "<f4").astype(np.float32)
+    return values

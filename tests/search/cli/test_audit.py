@@ -1,0 +1,96 @@
+"""`audit` from the command line down to the database, on an untrained network and a few digits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import search.audit
+from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
+from search.bootstrap import open_memory
+from search.cli.app import app
+from spaces.errors import ArtifactError, SelectionError, StudyMismatchError
+from tests.builders import build_outcome
+from tests.search.random_model import random_model
+from tests.search.trained_digits import digits_dataset, digits_spec
+
+SHORT = ("noise", "fmn", "apgd-ce")
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    """A database with a study of three complete trials, two of them with a stored model."""
+    path = str(tmp_path / "studies.db")
+    memory, spec = open_memory(path), digits_spec()
+    study = memory.repository.create_study(
+        name=spec.name,
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data=digits_dataset().describe(),
+        versions={},
+    )
+    for number, bits in enumerate((4, 2, 3)):
+        model = random_model(weight_bits=bits)
+        memory.repository.begin_trial(study.id, number=number, candidate=model.candidate, seed=0, owner="w1")
+        memory.repository.finish_trial(study.id, number=number, outcome=build_outcome(0.5, 0.25, size_bytes=500))
+        if number < 2:
+            digests = {name: memory.artifacts.put(content) for name, content in model.to_files().items()}
+            memory.repository.save_artifacts(study.id, number=number, digests=digests)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(surrogates: Surrogates, *, input_step: float, quick: bool) -> tuple[AuditStep, ...]:
+        steps = audit_plan(surrogates, input_step=input_step, quick=quick)
+        return tuple(step for step in steps if step.attack.name in SHORT)
+
+    monkeypatch.setattr(search.audit, "audit_plan", plan)
+    monkeypatch.setattr(search.audit, "require_toolbox", lambda: None)
+
+
+def call(storage: str, *arguments: str) -> str:
+    result = CliRunner().invoke(
+        app, ["audit", "--storage", storage, "--images", "40", "--quick", *arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    return result.stdout
+
+
+@pytest.mark.slow  # traces three networks, twice
+def test_audit_is_run_stored_shown_and_compared(storage: str) -> None:
+    values = json.loads(call(storage, "--select", "trial:0", "--json"))
+    assert (values["trial"], values["n_examples"], values["is_complete"]) == (0, 40, True)
+    assert [(attack["name"], attack["norm"]) for attack in values["attacks"]] == [
+        (name, norm) for norm in ("linf", "l2") for name in SHORT
+    ]
+    for worst in values["worst_case"]:
+        attacks = [attack["accuracy"] for attack in values["attacks"] if attack["norm"] == worst["norm"]]
+        assert (np.array(worst["accuracy"]) <= np.min(attacks, axis=0) + 1e-9).all()
+        assert all(
+            low <= value <= high for value, (low, high) in zip(worst["accuracy"], worst["intervals"], strict=True)
+        )
+    assert json.loads(call(storage, "--select", "trial:0", "--show", "--json")) == values
+    shown = call(storage, "--select", "trial:0", "--show")
+    for text in ("worst case", "95% from", "apgd-ce", "distance to the nearest wrong prediction"):
+        assert text in shown
+    with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit"):
+        call(storage, "--select", "trial:0", "--show", "--compare", "trial:1")
+    call(storage, "--select", "trial:1")
+    compared = json.loads(call(storage, "--select", "trial:0", "--show", "--compare", "trial:1", "--json"))
+    assert compared["comparison"]["with"] == 1
+    assert len(compared["comparison"]["radii"]) == 6
+    assert "mid-p" in call(storage, "--select", "trial:0", "--show", "--compare", "trial:1")
+
+
+def test_trial_without_a_stored_model_says_why(storage: str) -> None:
+    with pytest.raises(ArtifactError, match="trial 2 of study 'digits' has no stored model"):
+        call(storage, "--select", "trial:2")
+
+
+def test_other_data_are_refused(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.data.splits.fingerprint", lambda *_, **__: "0" * 64)
+    with pytest.raises(StudyMismatchError, match="started on other data"):
+        call(storage, "--select", "trial:0")

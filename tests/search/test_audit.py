@@ -1,0 +1,196 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+import search.audit
+from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
+from search.audit import Auditor, AuditParts, AuditProgress, plan_digest
+from search.audit_models import AuditModels, sibling_candidate
+from search.audit_records import compare_audits, latest_audit
+from search.data.dataset import Dataset, Split
+from search.models.trained_model import TrainedModel
+from spaces.audit import AttackOutcome
+from spaces.errors import SelectionError
+from spaces.norms import Norm
+from storage.audits import AuditRecord, AuditRepository
+from storage.migrations import upgrade
+from storage.records import StudyRecord
+from storage.repository import Repository
+from storage.sql import open_engine
+from tests.search.attacks.linear_model import LinearModel
+from tests.search.random_model import random_model
+from tests.search.trained_digits import digits_dataset, digits_spec
+
+IMAGES = 30
+SHORT = ("noise", "transfer-float", "fmn", "apgd-ce", "apgd-t-dlr")
+
+
+class Recorder:
+    """Remembers what it hears, and interrupts when it is told to."""
+
+    def __init__(self, *, interrupt_at: str | None = None) -> None:
+        self.begun_with: list[int] = []
+        self.finished: list[tuple[str, Norm]] = []
+        self.progress: list[AuditProgress] = []
+        self._interrupt_at = interrupt_at
+
+    def audit_started(self, record: AuditRecord, total: int) -> None:  # noqa: ARG002
+        self.begun_with.append(len(record.attacks))
+
+    def audit_progressed(self, progress: AuditProgress) -> None:
+        self.progress.append(progress)
+        if progress.name == self._interrupt_at and progress.norm is Norm.L2:
+            raise KeyboardInterrupt
+
+    def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:  # noqa: ARG002
+        self.finished.append((outcome.name, outcome.norm))
+
+
+@pytest.fixture(scope="module")
+def model() -> TrainedModel:
+    return random_model()
+
+
+def linear_models(model: TrainedModel, *, input_range: tuple[float, float]) -> AuditModels:
+    """Stand in for compiled networks, which take long to trace; the bits decide how good the classifier is."""
+    bits = model.candidate.policies["dense"].weight_bits
+    surrogates = Surrogates(float_twin=linear(noise=0.0), sibling=linear(noise=0.1))
+    return AuditModels(target=linear(noise=1 / bits**2), surrogates=surrogates)  # type: ignore[arg-type]
+
+
+def linear(*, noise: float) -> LinearModel:
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((64, 10))
+    return LinearModel(weights + noise * rng.standard_normal(weights.shape))
+
+
+def dataset() -> Dataset:
+    """Digits, labelled by a linear model."""
+    digits = digits_dataset()
+    labels = linear(noise=0.0).logits(digits.test.inputs()).argmax(axis=1).astype(np.int64)
+    return replace(digits, test=Split(x=digits.test.x, y=labels, input_scale=digits.test.input_scale))
+
+
+@pytest.fixture(autouse=True)
+def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(surrogates: Surrogates, *, input_step: float, quick: bool) -> tuple[AuditStep, ...]:
+        steps = audit_plan(surrogates, input_step=input_step, quick=True)
+        return tuple(step for step in steps if step.attack.name in SHORT)
+
+    monkeypatch.setattr(search.audit, "audit_plan", plan)
+    monkeypatch.setattr(search.audit, "load_models", linear_models)
+    monkeypatch.setattr(search.audit, "require_toolbox", lambda: None)
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
+    made = tuple(open_engine(str(tmp_path / f"{name}.db")) for name in "ab")
+    for engine in made:
+        upgrade(engine)
+    yield made[0], made[1]
+    for engine in made:
+        engine.dispose()
+
+
+def make_study(engine: Engine, *models: TrainedModel) -> StudyRecord:
+    spec, repository = digits_spec(), Repository(engine)
+    study = repository.create_study(
+        name=spec.name,
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data={"name": "digits"},
+        versions={},
+    )
+    for number, trained in enumerate(models):
+        repository.begin_trial(study.id, number=number, candidate=trained.candidate, seed=0, owner="w1")
+    return study
+
+
+def audit(engine: Engine, study: StudyRecord, trained: TrainedModel, listener: Recorder, **changes) -> AuditRecord:
+    parts = AuditParts(
+        study=study,
+        spec=digits_spec(),
+        trial_number=0,
+        model=trained,
+        model_digests={"weights.npz": "a" * 64},
+        dataset=dataset(),
+        images=IMAGES,
+        quick=True,
+        audits=AuditRepository(engine),
+        listener=listener,
+    )
+    return Auditor(replace(parts, **changes)).run()
+
+
+def test_interrupted_audit_goes_on_and_ends_with_the_same_matrices(
+    engines: tuple[Engine, Engine], model: TrainedModel
+) -> None:
+    studies = [make_study(engine, model) for engine in engines]
+    whole = audit(engines[0], studies[0], model, Recorder())
+    with pytest.raises(KeyboardInterrupt):
+        audit(engines[1], studies[1], model, Recorder(interrupt_at="apgd-ce"))
+    listener = Recorder()
+    resumed = audit(engines[1], studies[1], model, listener)
+    assert listener.begun_with == [8], "five attacks in L-inf and three in L2 were stored"
+    assert listener.finished == [("apgd-ce", Norm.L2), ("apgd-t-dlr", Norm.L2)]
+    assert whole.is_complete
+    assert resumed.is_complete
+    assert resumed.key == whole.key
+    for first, second in zip(whole.attacks, resumed.attacks, strict=True):
+        assert (first.name, first.norm, first.details) == (second.name, second.norm, second.details)
+        assert np.array_equal(first.tried, second.tried)
+        assert np.array_equal(first.broken, second.broken)
+    assert whole.is_right.mean() > 0.5
+    assert any(0 < attack.broken.sum() < attack.broken.size for attack in whole.attacks)
+    assert audit(engines[0], studies[0], model, again := Recorder()).id == whole.id
+    assert again.finished == []
+
+
+def test_progress_rises_and_the_time_left_ends_at_nothing(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
+    listener = Recorder()
+    audit(engines[0], make_study(engines[0], model), model, listener)
+    assert listener.progress[0].left_s is None
+    assert listener.progress[-1].fraction == pytest.approx(1.0)
+    assert listener.progress[-1].left_s == pytest.approx(0.0, abs=1e-6)
+    assert [item.position for item in listener.progress] == sorted(item.position for item in listener.progress)
+
+
+def test_two_trials_compare_on_the_same_images(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
+    other = random_model(weight_bits=2)
+    study = make_study(engines[0], model, other)
+    audits = AuditRepository(engines[0])
+    first = audit(engines[0], study, model, Recorder())
+    with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit"):
+        latest_audit(audits, study, 1)
+    second = audit(engines[0], study, other, Recorder(), trial_number=1, model_digests={"weights.npz": "b" * 64})
+    assert second.id != first.id
+    assert latest_audit(audits, study, 1).id == second.id
+    comparisons = compare_audits(first, second)
+    assert [(item.norm, item.epsilon) for item in comparisons] == [
+        (norm, epsilon) for norm in Norm for epsilon in first.settings["epsilons"][norm.value]
+    ]
+    fewer = audit(engines[0], study, model, Recorder(), images=20)
+    with pytest.raises(SelectionError, match="differ in images"):
+        compare_audits(fewer, second)
+
+
+def test_other_settings_are_another_audit() -> None:
+    model = linear(noise=0.0)
+    full, quick, coarse = (
+        audit_plan(Surrogates(float_twin=model, sibling=model), input_step=input_step, quick=is_quick)
+        for input_step, is_quick in ((1 / 255, False), (1 / 255, True), (1 / 16, False))
+    )
+    assert len({plan_digest(plan) for plan in (full, quick, coarse, full[:-1])}) == 4
+    assert plan_digest(full) == plan_digest(tuple(full))
+
+
+def test_sibling_has_other_bits() -> None:
+    candidate = random_model().candidate
+    wide = sibling_candidate(candidate)
+    assert {policy.weight_bits for policy in wide.policies.values()} == {8}
+    assert {policy.activation_bits for policy in wide.policies.values()} == {8, None}
+    assert {policy.weight_bits for policy in sibling_candidate(wide).policies.values()} == {4}

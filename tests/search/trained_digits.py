@@ -1,0 +1,65 @@
+"""A small network, trained for seconds on scikit-learn's digits, as the search would store it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from search.data.dataset import Dataset
+from search.data.digits import load_digits
+from search.data.splits import split
+from search.evaluation import Evaluator, Parent, Watch
+from search.models.topologies import make_topology
+from search.models.trained_model import TrainedModel
+from spaces.candidate import Candidate
+from spaces.layer_policy import LayerPolicy
+from spaces.study_spec import StudySpec
+
+EPSILONS = (0.02, 0.06, 0.12)
+
+
+def digits_spec(*, name: str = "digits") -> StudySpec:
+    content: dict[str, Any] = {
+        "name": name,
+        "seed": 1,
+        "data": {"name": "digits", "validation_examples": 300, "attack_examples": 100},
+        "topology": {"name": "digits_cnn", "width": [0.5]},
+        "layers": {"weight_bits": [3, 4]},
+        "training": {"epochs": 2, "batch_size": 64, "learning_rate": [2e-3]},
+        "parent": {"epochs": 12, "batch_size": 64, "learning_rate": 5e-3},
+        "robustness": {"epsilons": list(EPSILONS), "pgd_steps": 5},
+        "objectives": [{"name": "clean_accuracy", "reference": 0.1}, {"name": "size_bytes", "reference": 12000}],
+    }
+    return StudySpec.model_validate(content)
+
+
+class NoParents:
+    """Keeps nothing."""
+
+    def find(self, topology: Any, choices: Mapping[str, float]) -> Parent | None:  # noqa: ARG002
+        return None
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:  # noqa: ARG002
+        return None
+
+
+@cache
+def digits_dataset() -> Dataset:
+    spec = digits_spec()
+    return split(load_digits(None), validation_examples=300, attack_examples=100, seed=spec.seed)
+
+
+@cache
+def trained_digits() -> TrainedModel:
+    """Return the model; trained once in a test run."""
+    spec, dataset = digits_spec(), digits_dataset()
+    topology = make_topology(spec.topology, input_shape=(8, 8, 1), n_classes=10, choices={"width": 0.5})
+    candidate = Candidate(
+        policies={
+            slot.name: LayerPolicy(weight_bits=4, activation_bits=4 if slot.has_activation else None)
+            for slot in topology.slots
+        },
+        topology={"width": 0.5},
+        training={"learning_rate": 2e-3, "adversarial_weight": 0.0},
+    )
+    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=lambda: False)
+    return Evaluator(spec, dataset, NoParents()).evaluate(candidate, seed=0, watch=watch).model

@@ -1,0 +1,41 @@
+"""Writes a small database of the present schema, to be kept as `fixtures/schema_<revision>.db` before it changes.
+
+python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0001.db
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.migrations import upgrade
+from storage.records import ParentRecord
+from storage.repository import Repository
+from storage.sql import open_engine
+from tests.builders import build_candidate, build_failure, build_outcome, build_spec
+
+MOMENT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def write_fixture(path: Path) -> None:
+    engine = open_engine(str(path))
+    upgrade(engine)
+    repository = Repository(engine, clock=lambda: MOMENT)
+    spec = build_spec()
+    study = repository.create_study(
+        name="tiny",
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data={"name": "digits", "fingerprint": "f" * 64},
+        versions={"python": "3.11"},
+    )
+    for number, outcome in enumerate((build_outcome(0.5, 0.25, size_bytes=500), build_failure())):
+        candidate = build_candidate(weight_bits=4 + number * 4)
+        repository.begin_trial(study.id, number=number, candidate=candidate, seed=number, owner="w1")
+        repository.finish_trial(study.id, number=number, outcome=outcome)
+    repository.save_artifacts(study.id, number=0, digests={"model.json": "a" * 64})
+    repository.save_parent(study.id, ParentRecord(key="p", digest="b" * 64, clean_accuracy=0.5, details={}))
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    write_fixture(Path(sys.argv[1]))

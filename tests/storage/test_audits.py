@@ -1,0 +1,102 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from spaces.audit import AttackOutcome
+from spaces.errors import SelectionError
+from spaces.norms import Norm
+from storage.audits import AuditRecord, AuditRepository, pack, unpack
+from storage.records import StudyRecord
+from storage.repository import Repository
+from tests.builders import build_candidate
+
+RIGHT = np.array([True, True, False] * 7)
+
+
+@pytest.fixture
+def audits(engine: Engine, repository: Repository, study: StudyRecord) -> AuditRepository:
+    repository.begin_trial(study.id, number=0, candidate=build_candidate(), seed=0, owner="w1")
+    return AuditRepository(engine)
+
+
+def open_audit(audits: AuditRepository, study: StudyRecord, *, key: str = "k" * 64) -> AuditRecord:
+    return audits.open_audit(study.id, number=0, key=key, settings={"n_attacks": 2}, is_right=RIGHT)
+
+
+def outcome(name: str = "pgd", *, seed: int = 0, distances: bool = False) -> AttackOutcome:
+    rng = np.random.default_rng(seed)
+    tried = np.tile(RIGHT, (2, 1))
+    return AttackOutcome(
+        name=name,
+        norm=Norm.L2,
+        epsilons=(0.1, 0.2),
+        n_examples=21,
+        tried=tried,
+        broken=tried & rng.integers(0, 2, size=tried.shape).astype(bool),
+        distances=np.where(RIGHT, [0.1, np.inf, 0.2] * 7, np.nan).astype(np.float32) if distances else None,
+        elapsed_s=1.5,
+        details={"steps": 3},
+    )
+
+
+def same(first: AttackOutcome, second: AttackOutcome) -> bool:
+    return all(
+        np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else a == b
+        for a, b in ((getattr(first, name), getattr(second, name)) for name in first.__dataclass_fields__)
+        if a is not None or b is not None
+    ) and (first.distances is None) == (second.distances is None)
+
+
+def same_distances(first: AttackOutcome, second: AttackOutcome) -> bool:
+    return np.array_equal(np.asarray(first.distances), np.asarray(second.distances), equal_nan=True)
+
+
+def test_packed_flags_read_back() -> None:
+    flags = np.random.default_rng(0).integers(0, 2, size=(5, 1001)).astype(bool)
+    assert len(pack(flags)) == 626
+    assert np.array_equal(unpack(pack(flags), flags.shape), flags)
+
+
+def test_audit_reads_back_with_its_attacks_in_order(audits: AuditRepository, study: StudyRecord) -> None:
+    opened = open_audit(audits, study)
+    assert np.array_equal(opened.is_right, RIGHT)
+    assert (opened.attacks, opened.is_complete) == ((), False)
+    for stored in (outcome("pgd"), outcome("art-cw", seed=1, distances=True)):
+        audits.save_attack(opened.id, stored)
+    (record,) = audits.audits(study.id, number=0)
+    assert [attack.name for attack in record.attacks] == ["pgd", "art-cw"]
+    assert same(record.attacks[0], outcome("pgd"))
+    assert same_distances(record.attacks[1], outcome(distances=True))
+    assert record.is_complete
+
+
+def test_audit_of_the_same_key_is_taken_up_and_of_another_is_new(audits: AuditRepository, study: StudyRecord) -> None:
+    first = open_audit(audits, study)
+    audits.save_attack(first.id, outcome())
+    again = open_audit(audits, study)
+    assert (again.id, len(again.attacks)) == (first.id, 1)
+    assert open_audit(audits, study, key="o" * 64).attacks == ()
+    assert len(audits.audits(study.id)) == 2
+
+
+def test_first_of_two_results_of_one_attack_stays(audits: AuditRepository, study: StudyRecord) -> None:
+    record = open_audit(audits, study)
+    audits.save_attack(record.id, outcome(seed=0))
+    audits.save_attack(record.id, outcome(seed=1))
+    (stored,) = open_audit(audits, study).attacks
+    assert same(stored, outcome(seed=0))
+
+
+def test_audits_that_begin_together_are_one(audits: AuditRepository, study: StudyRecord) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        ids = set(pool.map(lambda _: open_audit(audits, study).id, range(8)))
+    assert len(ids) == 1
+
+
+def test_unknown_trial_or_audit_is_refused(audits: AuditRepository, study: StudyRecord) -> None:
+    with pytest.raises(SelectionError, match="has no trial 7"):
+        audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT)
+    with pytest.raises(SelectionError, match="no audit has the id 9"):
+        audits.save_attack(9, outcome())
