@@ -61,7 +61,7 @@ def run_suite(
         y: labels.  # [n]
         epsilons: L-inf radii in input units, ascending.
         attacks: each starts from the clean inputs and goes on from radius to radius with what has survived it.
-        seed: equal seeds draw equal random starts, whatever the model.
+        seed: of all random starts; a study uses one for all its trials.
     """
     is_right = ~is_broken(model.logits(x), y)
     survives = {

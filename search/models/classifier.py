@@ -52,6 +52,8 @@ class NetworkClassifier:
 
     def margin_gradient(self, x: Inputs, y: Labels) -> tuple[NDArray[np.float32], Inputs]:
         """Return logits [n, n_classes] and the gradient of the margin with respect to x, like x."""
+        if not len(x):
+            return self.logits(x), np.zeros_like(x)
         logits, gradients = [], []
         for begin in range(0, len(x), _BATCH):
             part = self._margin_gradient(x[begin : begin + _BATCH], y[begin : begin + _BATCH])

@@ -123,12 +123,13 @@ def fit(
             if should_stop():
                 raise StopRequestedError
         cross_entropy, penalty = np.mean(losses, axis=0)
-        _check_not_stalled(float(cross_entropy), epoch=epoch, plan=plan)
+        latest = np.array(losses[len(losses) // 2 :])[:, 0]
+        _check_not_stalled(float(latest.mean()), epoch=epoch, plan=plan)
         records.append(
             EpochRecord(
                 epoch=epoch + 1,
                 cross_entropy=float(cross_entropy),
-                jacobian_term=float(penalty) / plan.jacobian_every,
+                jacobian_term=float(penalty),
                 elapsed_s=time.monotonic() - started,
             )
         )
@@ -147,6 +148,6 @@ def _check_not_stalled(cross_entropy: float, *, epoch: int, plan: FitPlan) -> No
     guess = math.log(plan.n_classes)
     if 2 * (epoch + 1) > plan.epochs and cross_entropy >= _STALLED * guess:
         raise TrialError(
-            f"the loss stalled: cross-entropy {cross_entropy:.3f} in epoch {epoch + 1} of {plan.epochs}, "
+            f"the loss stalled: cross-entropy {cross_entropy:.3f} late in epoch {epoch + 1} of {plan.epochs}, "
             f"a guess among {plan.n_classes} classes gives {guess:.3f}"
         )
