@@ -1,12 +1,14 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spaces.errors import StudyMismatchError
+from spaces.errors import DataError, SpecError, StudyMismatchError
 from spaces.input_range import check_epsilons
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec
@@ -93,8 +95,10 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     spec = load_spec(options.study, overrides=options.overrides)
     if options.synthetic:
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
-    dataset = _load_data(spec, options)
-    space = _search_space(spec, dataset)
+    with _errors_name(options.study):
+        dataset = _load_data(spec, options)
+        space = _search_space(spec, dataset)
+        _check_parent_file(spec, dataset)
     memory = open_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
 
@@ -125,6 +129,15 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
             should_stop=should_stop,
         )
     )
+
+
+@contextmanager
+def _errors_name(source: str) -> Iterator[None]:
+    """Put the study's file or preset in front of what is wrong with it."""
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        raise type(error)(f"{source}: {error}") from error
 
 
 def _load_data(spec: StudySpec, options: LaunchOptions) -> "Dataset":
@@ -158,6 +171,22 @@ def _search_space(spec: StudySpec, dataset: "Dataset") -> SearchSpace:
         spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
     )
     return SearchSpace(spec, topology.slots)
+
+
+def _check_parent_file(spec: StudySpec, dataset: "Dataset") -> None:
+    """Check that the user's float model fits every topology of the study, before the study is stored with it."""
+    if spec.parent.file is None or spec.training.start != "parent":
+        return
+    from search.models.float_weights import load_float_weights
+    from search.models.topologies import make_topology
+
+    names = list(spec.topology.choices())
+    for values in product(*spec.topology.choices().values()):
+        choices = dict(zip(names, values, strict=True))
+        topology = make_topology(
+            spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
+        )
+        load_float_weights(Path(spec.parent.file), topology)
 
 
 def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:

@@ -18,6 +18,7 @@ from spaces.search_space import ParamValue, SearchSpace
 
 _REASON = "reason"
 _BUSY_TIMEOUT_S = 30
+_MAX_DRAWS = 1000
 
 
 def _tpe(seed: int) -> optuna.samplers.BaseSampler:
@@ -90,9 +91,9 @@ class OptunaStudy:
                     f"the database holds an Optuna study {name!r} with other objectives; use another name or database."
                 )
             self._study.set_metric_names([objective.name for objective in objectives])
-            if not self._study.get_trials(deepcopy=False):
-                for params in space.baselines():
-                    self._enqueue(params)
+            # As many as are missing: a kill may have come between the two.
+            for params in space.baselines()[len(self._study.get_trials(deepcopy=False)) :]:
+                self._enqueue(params)
 
     def ask(self) -> Proposal:
         """Return the next proposal; what it is follows from the seed and the trials so far."""
@@ -102,10 +103,17 @@ class OptunaStudy:
             trial = self._study.ask(self._distributions)
         return Proposal(number=trial.number, params={**self._fixed, **trial.params})
 
-    def ask_at_random(self, attempt: int) -> Proposal:
-        """Return a proposal drawn uniformly, for when the sampler repeats itself."""
-        rng = random.Random(_derived(self._seed, attempt))
-        self._enqueue({parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters})
+    def ask_at_random(self, is_new: Callable[[Mapping[str, ParamValue]], bool]) -> Proposal:
+        """Return a proposal drawn uniformly from those that are new, for when the sampler repeats itself.
+
+        Where many draws find nothing new, the last one is returned.
+        """
+        rng = random.Random(_derived(self._seed, len(self._study.get_trials(deepcopy=False))))
+        for _ in range(_MAX_DRAWS):
+            params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
+            if is_new(params):
+                break
+        self._enqueue(params)
         return self.ask()
 
     def unfinished(self) -> list[int]:
@@ -162,10 +170,9 @@ class OptunaStudy:
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
         """Return a handle on a trial that Optuna counts as running, whichever process began it."""
-        frozen = self._study.get_trials(deepcopy=False)[number]
-        if frozen.state is not TrialState.RUNNING:
-            return None
-        return optuna.trial.Trial(self._study, frozen._trial_id)
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ids = [trial._trial_id for trial in running if trial.number == number]
+        return optuna.trial.Trial(self._study, ids[0]) if ids else None
 
     def _enqueue(self, params: Mapping[str, ParamValue]) -> None:
         self._study.enqueue_trial({name: params[name] for name in self._distributions})

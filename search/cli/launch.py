@@ -50,10 +50,12 @@ def launch(
     console = Console()
     with console.status("preparing data and study"):
         from search.cli.progress import LaunchProgress
-        from search.training.fit import StopRequestedError
 
         progress = LaunchProgress(console)
         worker = prepare_worker(options, progress, _stop_on_interrupt(console))
+    # Imported here, because it comes with TensorFlow: what is wrong with the study file is said before that.
+    from search.training.fit import StopRequestedError
+
     try:
         with progress:
             is_complete = worker.run()

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from search.listener import Standing
-from search.training.fit import FitProgress
 from storage.records import TrialRecord, TrialState
+
+if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
+    from search.listener import Standing
+    from search.training.fit import FitProgress
 
 _LINE_EVERY_S = 30.0
 
@@ -53,12 +55,12 @@ class LaunchProgress:
         self._begin("float parent")
         self._console.print(f"training the float parent ({described}); it is kept for later trials and runs")
 
-    def trial_started(self, record: TrialRecord, standing: Standing) -> None:
+    def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
         self._begin(f"trial {record.number}")
         self._show(standing)
 
-    def fit_progressed(self, progress: FitProgress) -> None:
+    def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar of the training."""
         done = (progress.epoch - 1) * progress.batches + progress.batch
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
@@ -68,7 +70,7 @@ class LaunchProgress:
             self._console.print(f"{self._current}: {note}")
             self._last_line = time.monotonic()
 
-    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
+    def trial_finished(self, record: TrialRecord, standing: "Standing") -> None:
         """Print the trial's outcome and the study's standing."""
         self._show(standing)
         if record.state is TrialState.REFUSED:
@@ -87,18 +89,27 @@ class LaunchProgress:
                 soft_wrap=True,
             )
 
+    def space_exhausted(self, standing: "Standing") -> None:
+        """Say why the study ends before its budget is spent."""
+        self._console.print(
+            f"every candidate of the search space was tried; the study ends after {standing.trained} of "
+            f"{standing.budget} trials",
+            highlight=False,
+            soft_wrap=True,
+        )
+
     def _begin(self, what: str) -> None:
         self._current = what
         self._last_line = time.monotonic()
         self._progress.reset(self._training, description=what, visible=True, note="starting")
 
-    def _show(self, standing: Standing) -> None:
+    def _show(self, standing: "Standing") -> None:
         if self._trained_at_start is None:
             self._trained_at_start = standing.trained
         note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._left(standing)}"
         self._progress.update(self._study, completed=standing.trained, total=standing.budget, note=note)
 
-    def _left(self, standing: Standing) -> str:
+    def _left(self, standing: "Standing") -> str:
         done = standing.trained - (self._trained_at_start or 0)
         if done < 1 or standing.trained >= standing.budget:
             return ""
