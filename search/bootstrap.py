@@ -1,5 +1,6 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from storage.artifacts import ArtifactStore, default_root
 from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
-from storage.sql import normalize_url, open_engine
+from storage.sql import check_exists, normalize_url, open_engine
 
 if TYPE_CHECKING:
     from search.data.dataset import Dataset
     from search.listener import Listener
     from search.worker import Worker
 
+_PARENT_DIGEST = "parent_file_sha256"
 _PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
 
 
@@ -60,11 +62,18 @@ class LaunchOptions:
 
 
 def open_memory(storage: str) -> Memory:
-    """Open a database, bring its tables up to date, and open the artifacts beside it.
+    """Open a database that is there, bring its tables up to date, and open the artifacts beside it.
 
     Raises:
-        StorageError: the database cannot be reached or was written by a newer version.
+        StorageError: there is none, it cannot be reached, or it was written by a newer version.
     """
+    url = normalize_url(storage)
+    check_exists(url)
+    return create_memory(storage)
+
+
+def create_memory(storage: str) -> Memory:
+    """Like `open_memory`, but make the database where there is none."""
     url = normalize_url(storage)
     engine = open_engine(url)
     upgrade(engine)
@@ -92,6 +101,9 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         StudyMismatchError: the stored study has another specification or other data.
         StorageError: the database cannot be used.
     """
+    from search.sampling import OptunaStudy, check_sampler, open_optuna_storage
+
+    check_sampler(options.sampler)
     spec = load_spec(options.study, overrides=options.overrides)
     if options.synthetic:
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
@@ -99,12 +111,11 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         dataset = _load_data(spec, options)
         space = _search_space(spec, dataset)
         _check_parent_file(spec, dataset)
-    memory = open_memory(options.storage)
+    memory = create_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
 
     from search.evaluation import Evaluator
     from search.parent_store import ParentStore
-    from search.sampling import OptunaStudy, open_optuna_storage
     from search.worker import Worker, WorkerParts
 
     parents = ParentStore(spec, dataset, study_id=study.id, repository=memory.repository, artifacts=memory.artifacts)
@@ -196,7 +207,7 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             name=spec.name,
             spec=spec.model_dump(mode="json"),
             spec_fingerprint=spec.fingerprint,
-            data=dataset.describe(),
+            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec)},
             versions=installed_versions(),
         )
     differences = _spec_differences(StudySpec.model_validate(stored.spec).identity(), spec.identity())
@@ -210,7 +221,17 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             f"study {spec.name!r} was started on other data: fingerprint {stored.data['fingerprint'][:12]} is stored, "
             f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
         )
+    if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec):
+        raise StudyMismatchError(
+            f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
+            "file, or another name for a new study."
+        )
     return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
+
+
+def _parent_digest(spec: StudySpec) -> str | None:
+    """Return the SHA-256 of the user's float model, None where the study trains its own."""
+    return None if spec.parent.file is None else hashlib.sha256(Path(spec.parent.file).read_bytes()).hexdigest()
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

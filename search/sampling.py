@@ -43,6 +43,12 @@ def _random(seed: int) -> optuna.samplers.BaseSampler:
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {"tpe": _tpe, "nsga2": _nsga2, "random": _random}
 
 
+def check_sampler(name: str) -> None:
+    """Raise a SpecError that lists the samplers where there is none of that name."""
+    if name not in SAMPLERS:
+        raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A trial that Optuna runs: its number there and here, and the values of all parameters."""
@@ -70,8 +76,7 @@ class OptunaStudy:
             SpecError: unknown sampler.
             StudyMismatchError: the database holds an Optuna study of that name with other objectives.
         """
-        if sampler not in SAMPLERS:
-            raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {sampler!r}.")
+        check_sampler(sampler)
         self._sampler, self._seed, self._space = SAMPLERS[sampler], seed, space
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)

@@ -33,9 +33,8 @@ class LaunchProgress:
         )
         self._study: TaskID = self._progress.add_task("study", total=None, note="")
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
-        self._started = time.monotonic()
-        self._trained_at_start: int | None = None
-        self._current = ""
+        self._trial = ""
+        self._trial_seconds: list[float] = []
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -52,26 +51,32 @@ class LaunchProgress:
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a float parent is being trained."""
         described = ", ".join(f"{name} {value:g}" for name, value in choices.items())
-        self._begin("float parent")
         self._console.print(f"training the float parent ({described}); it is kept for later trials and runs")
 
     def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
-        self._begin(f"trial {record.number}")
+        self._trial = f"trial {record.number}"
+        self._last_line = time.monotonic()
+        self._progress.reset(self._training, description=self._trial, visible=True, note="starting")
         self._show(standing)
 
     def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar of the training."""
         done = (progress.epoch - 1) * progress.batches + progress.batch
+        what = self._trial if progress.quantized else "float parent"
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
-        self._progress.update(self._training, completed=done, total=progress.epochs * progress.batches, note=note)
+        total = progress.epochs * progress.batches
+        self._progress.update(self._training, description=what, completed=done, total=total, note=note)
         is_due = time.monotonic() - self._last_line > _LINE_EVERY_S
         if not self._console.is_terminal and (is_due and progress.batch == progress.batches):
-            self._console.print(f"{self._current}: {note}")
+            self._console.print(f"{what}: {note}", highlight=False)
             self._last_line = time.monotonic()
 
     def trial_finished(self, record: TrialRecord, standing: "Standing") -> None:
         """Print the trial's outcome and the study's standing."""
+        if record.measurement is not None:
+            # Without the start, in which a parent may have been trained.
+            self._trial_seconds.append(record.timings["training_s"] + record.timings["measuring_s"])
         self._show(standing)
         if record.state is TrialState.REFUSED:
             self._console.print(f"trial {record.number:>3}  refused: {record.reason}", style="dim", highlight=False)
@@ -98,20 +103,13 @@ class LaunchProgress:
             soft_wrap=True,
         )
 
-    def _begin(self, what: str) -> None:
-        self._current = what
-        self._last_line = time.monotonic()
-        self._progress.reset(self._training, description=what, visible=True, note="starting")
-
     def _show(self, standing: "Standing") -> None:
-        if self._trained_at_start is None:
-            self._trained_at_start = standing.trained
         note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._left(standing)}"
         self._progress.update(self._study, completed=standing.trained, total=standing.budget, note=note)
 
     def _left(self, standing: "Standing") -> str:
-        done = standing.trained - (self._trained_at_start or 0)
-        if done < 1 or standing.trained >= standing.budget:
+        """Return the time left, from the mean over this run's trials; parents to come are not foreseen."""
+        if not self._trial_seconds or standing.trained >= standing.budget:
             return ""
-        left_s = (time.monotonic() - self._started) / done * (standing.budget - standing.trained)
+        left_s = sum(self._trial_seconds) / len(self._trial_seconds) * (standing.budget - standing.trained)
         return f"  left {int(left_s // 60)}:{int(left_s % 60):02d}"

@@ -19,8 +19,13 @@ _STALLED = 0.99  # of the cross-entropy of a guess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitProgress:
-    """Where a training stands after a batch; epochs and batches count from 1."""
+    """Where a training stands after a batch; epochs and batches count from 1.
 
+    Attributes:
+        quantized: a candidate's training, or that of its float parent.
+    """
+
+    quantized: bool
     epoch: int
     epochs: int
     batch: int
@@ -113,6 +118,7 @@ def fit(
             losses.append(step.run(kind, x, y, learning_rate=rate, seed=(plan.seed, number)).numpy())
             _check_finite(losses[-1], epoch=epoch, batch=index)
             progress = FitProgress(
+                quantized=plan.quantized,
                 epoch=epoch + 1,
                 epochs=plan.epochs,
                 batch=index + 1,

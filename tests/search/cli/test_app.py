@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from search.bootstrap import create_memory
 from search.cli import app
 from spaces.errors import DataError
 from tests.integration.tiny import run_search, search_command, write_tiny
@@ -135,6 +136,7 @@ def test_other_words_for_data_are_refused(failing):
 
 @pytest.mark.parametrize("command", ["status", "front", "export", "report"])
 def test_study_that_is_not_stored_is_bad_input(failing, command):
+    create_memory("studies.db")
     code, line = failing(command, "--study", "nope")
     assert code == 2
     assert "no study 'nope' in sqlite:///studies.db" in line
@@ -147,6 +149,13 @@ def test_database_that_cannot_be_opened_is_exit_4(failing, command, tmp_path):
     (tmp_path / "letter.txt").write_text("Dear database, " * 100)
     code, line = failing(command, "--storage", "letter.txt")
     assert (code, "file is not a database" in line) == (4, True)
+
+
+@pytest.mark.parametrize("command", ["status", "front", "studies", "export", "report"])
+def test_reading_makes_no_database(failing, command, tmp_path):
+    code, line = failing(command, "--storage", "typo.db")
+    assert (code, "`launch` makes one" in line) == (4, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_launch_on_an_unreachable_database_is_exit_4(failing, tmp_path):
