@@ -18,7 +18,8 @@ USER_MODULE = """
 import numpy as np
 
 from search.data.dataset import RawData
-from search.models.topology import GlobalAveragePool, TopologyBuilder
+from search.models.topology import GlobalAveragePool
+from search.models.topology_builder import TopologyBuilder
 
 
 def build(*, input_shape, n_classes, width):

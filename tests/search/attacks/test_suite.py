@@ -11,7 +11,8 @@ from search.attacks.pgd import PGD
 from search.attacks.suite import SuiteResult, run_suite
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
-from search.models.topology import Flatten, TopologyBuilder
+from search.models.topology import Flatten
+from search.models.topology_builder import TopologyBuilder
 from search.training.fit import FitPlan, fit
 from search.training.step import StepSettings, TrainingStep
 from tests.search.attacks.builders import CountingAttack, make_linear

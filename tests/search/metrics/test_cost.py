@@ -4,7 +4,8 @@ import pytest
 
 from search.metrics.cost import candidate_cost
 from search.models.topologies import resnet8
-from search.models.topology import GlobalAveragePool, Topology, TopologyBuilder
+from search.models.topology import GlobalAveragePool, Topology
+from search.models.topology_builder import TopologyBuilder
 from spaces.candidate import Candidate
 from spaces.layer_policy import WEIGHT_BITS, LayerPolicy
 from spaces.objectives import ARITHMETIC_METRICS

@@ -12,8 +12,8 @@ from search.models.topology import (
     Relu,
     Rescale,
     Topology,
-    TopologyBuilder,
 )
+from search.models.topology_builder import TopologyBuilder
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy, WeightQuantizer
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from search.models.calibration import calibrate_integer_bits
 from search.models.network import Mode, Network
-from search.models.topology import Relu, Topology, TopologyBuilder
+from search.models.topology import Relu, Topology
+from search.models.topology_builder import TopologyBuilder
 from search.runtime import tf
 from spaces.layer_policy import ACTIVATION_BITS
 from tests.search.models.builders import filled_network, make_inputs, residual_topology

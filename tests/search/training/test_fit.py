@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from search.models.network import Mode, Network
-from search.models.topology import GlobalAveragePool, Topology, TopologyBuilder
+from search.models.topology import GlobalAveragePool, Topology
+from search.models.topology_builder import TopologyBuilder
 from search.runtime import tf
 from search.training.fit import Batch, EpochRecord, FitPlan, FitProgress, StopRequestedError, fit
 from search.training.step import StepKind, StepSettings, TrainingStep, cosine_learning_rate
