@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spaces.errors import DataError, SpecError, StudyMismatchError
 from spaces.input_range import check_epsilons
 from spaces.search_space import SearchSpace
-from spaces.spec_files import load_spec
+from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore, default_root
 from storage.migrations import upgrade
@@ -110,6 +110,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     with _errors_name(options.study):
         dataset = _load_data(spec, options)
         space = _search_space(spec, dataset)
+        _check_batches(spec, dataset)
         _check_parent_file(spec, dataset)
     memory = create_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
@@ -121,6 +122,8 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     parents = ParentStore(spec, dataset, study_id=study.id, repository=memory.repository, artifacts=memory.artifacts)
     return Worker(
         WorkerParts(
+            database_url=memory.url,
+            provenance={"versions": installed_versions(), "sampler": options.sampler},
             study=study,
             spec=spec,
             space=space,
@@ -184,6 +187,21 @@ def _search_space(spec: StudySpec, dataset: "Dataset") -> SearchSpace:
     return SearchSpace(spec, topology.slots)
 
 
+def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
+    """Check what the training settings ask of the data's sizes."""
+    for key, batch_size in (("training", spec.training.batch_size), ("parent", spec.parent.batch_size)):
+        if batch_size > len(dataset.train):
+            raise SpecError(
+                f"{key}.batch_size = {batch_size} must lie in [1, {len(dataset.train)}], the number of training "
+                "examples that the splits leave."
+            )
+    if spec.data.shift_pixels >= min(dataset.input_shape[:2]):
+        raise SpecError(
+            f"data.shift_pixels = {spec.data.shift_pixels} must be smaller than the images, "
+            f"{dataset.input_shape[0]} by {dataset.input_shape[1]} pixels."
+        )
+
+
 def _check_parent_file(spec: StudySpec, dataset: "Dataset") -> None:
     """Check that the user's float model fits every topology of the study, before the study is stored with it."""
     if spec.parent.file is None or spec.training.start != "parent":
@@ -210,7 +228,8 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec)},
             versions=installed_versions(),
         )
-    differences = _spec_differences(StudySpec.model_validate(stored.spec).identity(), spec.identity())
+    stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
+    differences = _spec_differences(stored_spec.identity(), spec.identity())
     if differences:
         raise StudyMismatchError(
             f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
+from storage.sql import masked, storage_errors
 
 _REASON = "reason"
 _BUSY_TIMEOUT_S = 30
@@ -77,6 +78,7 @@ class OptunaStudy:
             StudyMismatchError: the database holds an Optuna study of that name with other objectives.
         """
         check_sampler(sampler)
+        self._url = storage.url if isinstance(storage, optuna.storages.RDBStorage) else "in memory"
         self._sampler, self._seed, self._space = SAMPLERS[sampler], seed, space
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
@@ -87,7 +89,7 @@ class OptunaStudy:
             parameter.name: parameter.choices[0] for parameter in space.parameters if len(parameter.choices) == 1
         }
         directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
-        with _quiet():
+        with _optuna_calls(self._url):
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
@@ -102,7 +104,7 @@ class OptunaStudy:
 
     def ask(self) -> Proposal:
         """Return the next proposal; what it is follows from the seed and the trials so far."""
-        with _quiet():
+        with _optuna_calls(self._url):
             n_trials = len(self._study.get_trials(deepcopy=False))
             self._study.sampler = self._sampler(_derived(self._seed, n_trials))
             trial = self._study.ask(self._distributions)
@@ -113,22 +115,24 @@ class OptunaStudy:
 
         Where many draws find nothing new, the last one is returned.
         """
-        rng = random.Random(_derived(self._seed, len(self._study.get_trials(deepcopy=False))))
+        with _optuna_calls(self._url):
+            rng = random.Random(_derived(self._seed, len(self._study.get_trials(deepcopy=False))))
         for _ in range(_MAX_DRAWS):
             params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
             if is_new(params):
                 break
-        self._enqueue(params)
+        with _optuna_calls(self._url):
+            self._enqueue(params)
         return self.ask()
 
     def unfinished(self) -> list[int]:
         """Return the numbers of the trials that Optuna counts as running."""
-        with _quiet():
+        with _optuna_calls(self._url):
             return [trial.number for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def resume(self, number: int) -> Proposal:
         """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn."""
-        with _quiet():
+        with _optuna_calls(self._url):
             self._study.sampler = self._sampler(_derived(self._seed, number))
             trial = self._running_trial(number)
             if trial is None:
@@ -162,7 +166,7 @@ class OptunaStudy:
         violations: Sequence[float] = (),
         reason: str | None = None,
     ) -> None:
-        with _quiet():
+        with _optuna_calls(self._url):
             trial = self._running_trial(number)
             if trial is None:
                 return
@@ -194,7 +198,7 @@ def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
         {"connect_args": {"timeout": _BUSY_TIMEOUT_S}} if is_sqlite else {"pool_pre_ping": True}
     )
     try:
-        with _quiet():
+        with _optuna_calls(url):
             return optuna.storages.RDBStorage(url, engine_kwargs=engine_kwargs)
     except RuntimeError as error:
         raise StorageError(f"Optuna's tables cannot be used: {error}") from error
@@ -205,9 +209,20 @@ def _derived(seed: int, number: int) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's notices of experimental features away from the user; they are pinned by version."""
+def _optuna_calls(url: str) -> Iterator[None]:
+    """Keep Optuna's notices of experimental features away from the user, and give its database errors our form.
+
+    Raises:
+        StorageError: the database failed; what was recorded stays, and the same command goes on from there.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), storage_errors(url):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
+        try:
+            yield
+        except optuna.exceptions.StorageInternalError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise StorageError(
+                f"database {masked(url)} failed in Optuna's tables: {reason}; nothing recorded is lost, "
+                "run the same command again once it answers."
+            ) from error

@@ -9,48 +9,42 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import psutil
 
 from search.evaluation import Evaluation, Evaluator, Watch
 from search.listener import Listener, Standing
 from search.sampling import OptunaStudy, Proposal
 from spaces.candidate import Candidate
-from spaces.errors import SetupError, SpecError, TrialError
+from spaces.errors import SpecError, TrialError
 from spaces.objectives import ARITHMETIC_METRICS
 from spaces.search_space import BASELINE_NUMBERS, ParamValue, SearchSpace
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialOutcome, TrialRecord, TrialState
 from storage.repository import Repository
+from storage.study_lock import study_lock
 
 _REFUSALS_BEFORE_RANDOM = 25
 _MAX_REFUSALS = 500
 
 
 def this_process() -> str:
-    """Return a name for this process that no other process has: host, process id, start time."""
-    return f"{platform.node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def is_alive(owner: str) -> bool:
-    """Return whether the process that `this_process` named still runs; unknown on another host, so True."""
-    host, pid, created = owner.rsplit(":", 2)
-    if host != platform.node():
-        return True
-    try:
-        process = psutil.Process(int(pid))
-        # A killed process that nobody waits for, as in a container without an init, stays in the table as a zombie.
-        return f"{process.create_time():.2f}" == created and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    """Return a name for this process: host and process id."""
+    return f"{platform.node()}:{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
-    """What a worker works with; `search.bootstrap` puts it together."""
+    """What a worker works with; `search.bootstrap` puts it together.
 
+    Attributes:
+        provenance: what every trial's details record: package versions, the sampler.
+    """
+
+    database_url: str
+    provenance: Mapping[str, Any]
     study: StudyRecord
     spec: StudySpec
     space: SearchSpace
@@ -84,16 +78,21 @@ class Worker:
             Whether the work is done: the budget is spent, or every candidate of the space was tried.
 
         Raises:
-            SetupError: another live process runs trials of the study.
+            SetupError: another process runs trials of the study.
             SpecError: the constraints leave nothing to try.
             StopRequestedError: a training was asked to stop; the trial is done again at the next start.
         """
-        self._check_alone()
+        with study_lock(self._parts.database_url, self._parts.study.id, name=self._parts.study.name):
+            return self._run_all()
+
+    def _run_all(self) -> bool:
         self._settle_finished()
         for number in self._parts.optuna_study.unfinished():
+            if self._is_over():
+                break
             self._run(self._parts.optuna_study.resume(number))
         refusals = 0
-        while self._standing().trained < self._parts.spec.budget.trials and not self._parts.should_stop():
+        while not self._is_over():
             if self._is_exhausted():
                 self._parts.listener.space_exhausted(self._standing())
                 return True
@@ -105,16 +104,13 @@ class Worker:
                 raise self._nothing_to_try(f"{refusals} proposals in a row were refused")
             record = self._run(proposal)
             refusals = refusals + 1 if record.state is TrialState.REFUSED else 0
+        return self._is_spent()
+
+    def _is_spent(self) -> bool:
         return self._standing().trained >= self._parts.spec.budget.trials
 
-    def _check_alone(self) -> None:
-        for record in self._parts.repository.trials(self._parts.study.id, state=TrialState.RUNNING):
-            if record.owner != self._owner and is_alive(record.owner):
-                host, pid, _ = record.owner.rsplit(":", 2)
-                raise SetupError(
-                    f"study {self._parts.study.name!r}: trial {record.number} is being trained by process {pid} on "
-                    f"{host}; wait for it or stop it, then run the command again."
-                )
+    def _is_over(self) -> bool:
+        return self._is_spent() or self._parts.should_stop()
 
     def _settle_finished(self) -> None:
         """Settle the trials whose results an earlier worker recorded, but nothing after that."""
@@ -215,12 +211,13 @@ class Worker:
             evaluation = self._parts.evaluator.evaluate(record.candidate, seed=record.seed, watch=watch)
             self._keep_model(record.number, evaluation)
         except TrialError as error:
-            return TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details={})
+            details = dict(self._parts.provenance)
+            return TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details=details)
         return TrialOutcome(
             state=TrialState.COMPLETE,
             measurement=evaluation.measurement,
             timings=evaluation.timings,
-            details=evaluation.details,
+            details={**evaluation.details, **self._parts.provenance},
         )
 
     def _keep_model(self, number: int, evaluation: Evaluation) -> None:

@@ -79,6 +79,11 @@ def project(x: Inputs, center: Inputs, *, epsilon: float, input_range: tuple[flo
     return np.clip(x, lowest, highest)
 
 
+def random_start(x: Inputs, *, epsilon: float, rng: np.random.Generator) -> Inputs:
+    """Return x with noise uniform in the L-inf ball."""
+    return x + rng.uniform(-epsilon, epsilon, size=x.shape).astype(np.float32)
+
+
 def signed_step(x: Inputs, gradient: Inputs, *, size: float) -> Inputs:
     """Return x moved by `size` along the gradient's sign in every coordinate."""
     return (x + np.float32(size) * np.sign(gradient)).astype(np.float32, copy=False)
@@ -100,7 +105,7 @@ class Attack(ABC):
         y: Labels,
         threat: ThreatModel,
         *,
-        start: Inputs,
+        start: Inputs | None,
         rng: np.random.Generator,
     ) -> Inputs:
         """Search for perturbed inputs that the model gets wrong; may leave the ball, the caller projects.
@@ -110,7 +115,7 @@ class Attack(ABC):
             x: clean inputs, all classified right.  # [n, ...]
             y: labels.  # [n]
             threat: the ball.
-            start: where an earlier, smaller radius ended; equal to x at first.  # [n, ...]
+            start: where to begin, e.g. where a smaller radius ended; None leaves it to the attack.  # [n, ...]
             rng: the attack's randomness.
         """
 
@@ -137,6 +142,6 @@ class Attack(ABC):
             raise SpecError(
                 f"inputs must lie in [{low:g}, {high:g}]; got [{x.min():g}, {x.max():g}]: wrong input units?"
             )
-        found = self.run(model, x, y, threat, start=x if start is None else start, rng=rng)
+        found = self.run(model, x, y, threat, start=start, rng=rng)
         found = project(found, x, epsilon=threat.epsilon, input_range=model.input_range)
         return AttackResult(x=found, is_broken=is_broken(model.logits(found), y))

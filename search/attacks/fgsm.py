@@ -20,7 +20,7 @@ class FGSM(Attack):
         y: Labels,
         threat: ThreatModel,
         *,
-        start: Inputs,  # noqa: ARG002  (a single step always begins at the clean input)
+        start: Inputs | None,  # noqa: ARG002  (a single step always begins at the clean input)
         rng: np.random.Generator,  # noqa: ARG002  (nothing is drawn)
     ) -> Inputs:
         """Return x + epsilon * sign(gradient)."""

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project, signed_step
+from search.attacks.base import (
+    Attack,
+    Classifier,
+    Inputs,
+    Labels,
+    ThreatModel,
+    is_broken,
+    margin,
+    project,
+    random_start,
+    signed_step,
+)
 
 _STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of the ball can be reached
 
@@ -31,14 +42,12 @@ class PGD(Attack):
         y: Labels,
         threat: ThreatModel,
         *,
-        start: Inputs,
+        start: Inputs | None,
         rng: np.random.Generator,
     ) -> Inputs:
         """Return each example's iterate with the largest margin; an example that broke is not touched again."""
         epsilon = threat.epsilon
-        noise = rng.uniform(-epsilon, epsilon, size=x.shape).astype(np.float32)
-        is_fresh = np.all(start == x, axis=tuple(range(1, x.ndim)), keepdims=True)
-        begin: Inputs = np.where(is_fresh, x + noise, start)
+        begin = random_start(x, epsilon=epsilon, rng=rng) if start is None else start
         current = project(begin, x, epsilon=epsilon, input_range=model.input_range)
         best, best_margin = current.copy(), np.full(len(x), -np.inf, np.float32)
         active = np.arange(len(x))

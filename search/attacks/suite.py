@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, project, random_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def run_suite(
         y: labels.  # [n]
         epsilons: L-inf radii in input units, ascending.
         attacks: each starts from the clean inputs and goes on from radius to radius with what has survived it.
-        seed: of all random starts; a study uses one for all its trials.
+        seed: equal seeds draw equal random starts, whatever the model.
     """
     is_right = ~is_broken(model.logits(x), y)
     survives = {
@@ -82,7 +82,9 @@ def _nested(
 ) -> NDArray[np.bool_]:
     """Run one attack over ascending radii on what it has not broken yet.  # [n_epsilons, n]"""
     alive = is_right.copy()
-    reached = x.copy()
+    # Drawn for all examples, right or wrong: an example's start does not depend on the model.
+    begin = random_start(x, epsilon=epsilons[0], rng=rng)
+    reached = project(begin, x, epsilon=epsilons[0], input_range=model.input_range)
     matrix = np.zeros((len(epsilons), len(x)), dtype=bool)
     for index, epsilon in enumerate(epsilons):
         rows = np.flatnonzero(alive)

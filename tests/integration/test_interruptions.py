@@ -116,7 +116,7 @@ def test_second_launch_is_turned_away_and_the_first_is_not_disturbed(tmp_path):
         (before,) = stored_trials(tmp_path)
         assert second.returncode == 2
         assert second.stderr.count("\n") == 1
-        assert f"trial 0 is being trained by process {first.pid}" in second.stderr
+        assert f"study 'tiny' is being run by another process (process {first.pid} on " in second.stderr
         first.send_signal(signal.SIGCONT)
         wait_for(first, "trial   0")
         first.send_signal(signal.SIGINT)

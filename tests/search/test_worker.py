@@ -1,9 +1,6 @@
 """The trial loop on a space of 12 candidates, with an evaluator that trains nothing and counts its calls."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import optuna
-import psutil
 import pytest
 
 from search.evaluation import Evaluation
@@ -19,9 +15,9 @@ from search.listener import Standing
 from search.metrics.cost import candidate_cost
 from search.models.topologies import digits_cnn
 from search.sampling import OptunaStudy
-from search.worker import Worker, WorkerParts, is_alive, this_process, trial_seed
+from search.worker import Worker, WorkerParts, this_process, trial_seed
 from spaces.candidate import Candidate
-from spaces.errors import SetupError, SpecError, TrialError
+from spaces.errors import SpecError, TrialError
 from spaces.measurement import Measurement
 from spaces.search_space import SearchSpace
 from spaces.spec_files import parse_spec
@@ -52,7 +48,7 @@ class FakeEvaluator:
     def cost(self, candidate: Candidate) -> Any:
         return candidate_cost(TOPOLOGY, candidate)
 
-    def evaluate(self, candidate: Candidate, *, seed: int, watch: Any) -> Evaluation:  # noqa: ARG002
+    def evaluate(self, candidate: Candidate, *, seed: int, watch: Any) -> Evaluation:
         self.trained.append(candidate)
         self.seeds.append(seed)
         self.on_call(len(self.trained))
@@ -86,7 +82,7 @@ class Notes:
 
     def fit_progressed(self, progress: Any) -> None: ...
 
-    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:  # noqa: ARG002
+    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
         self.finished.append(record)
 
     def space_exhausted(self, standing: Standing) -> None:
@@ -146,6 +142,8 @@ class Bench:
         evaluator: Any = self.evaluator
         return Worker(
             WorkerParts(
+                database_url="sqlite://",
+                provenance={"versions": {"optuna": "5"}, "sampler": "random"},
                 study=self.study,
                 spec=spec,
                 space=space,
@@ -403,50 +401,26 @@ def test_wish_to_stop_is_granted_between_trials(bench):
     assert len(bench.trials()) == 3
 
 
-def interrupted_trial(bench: Bench, owner: str) -> None:
-    """Leave trial 0 running in the name of a process."""
+def test_an_interrupted_trial_is_taken_over_by_the_next_process(bench):
     bench.worker()
     proposal = bench.optuna_study.ask()
     candidate = bench.worker()._parts.space.decode(proposal.params)
-    bench.repository.begin_trial(bench.study.id, number=0, candidate=candidate, seed=trial_seed(5, 0), owner=owner)
-
-
-def owner_of(process: psutil.Process) -> str:
-    host = this_process().rsplit(":", 2)[0]
-    return f"{host}:{process.pid}:{process.create_time():.2f}"
-
-
-def test_study_of_another_live_process_is_left_alone(bench):
-    other = psutil.Process(os.getppid())
-    interrupted_trial(bench, owner_of(other))
-    with pytest.raises(SetupError, match=rf"trial 0 is being trained by process {other.pid} on ") as caught:
-        bench.worker().run()
-    assert caught.value.exit_code == 2
-    assert bench.evaluator.trained == []
-    assert bench.trials()[0].owner == owner_of(other)
-
-
-def test_trial_on_another_host_counts_as_alive(bench):
-    interrupted_trial(bench, "elsewhere:1:2.00")
-    with pytest.raises(SetupError, match="on elsewhere"):
-        bench.worker().run()
-
-
-def test_killed_process_that_nobody_waited_for_does_not_lock_the_study(bench):
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        owner = owner_of(psutil.Process(child.pid))
-        assert is_alive(owner)
-        child.kill()
-        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
-            pass
-        assert not is_alive(owner)
-        interrupted_trial(bench, owner)
-        assert bench.worker(trials=2).run()
-    assert not is_alive(owner)
+    seed = trial_seed(5, 0)
+    bench.repository.begin_trial(bench.study.id, number=0, candidate=candidate, seed=seed, owner="elsewhere:1")
+    assert bench.worker(trials=2).run()
     assert bench.trials()[0].owner == this_process()
 
 
-def test_later_process_with_the_same_id_is_another_one():
-    host, pid, created = this_process().rsplit(":", 2)
-    assert is_alive(this_process())
-    assert not is_alive(f"{host}:{pid}:{float(created) - 60:.2f}")
+def test_running_trials_beyond_the_budget_are_left_for_a_larger_one(bench):
+    assert bench.worker(trials=2).run()
+    bench.optuna_study.ask()
+    assert bench.worker(trials=2).run()
+    assert len(bench.trials()) == 2
+    assert bench.worker(trials=3).run()
+    assert [record.number for record in bench.trials(TrialState.COMPLETE)] == [0, 1, 2]
+
+
+def test_every_trial_records_versions_and_sampler(bench):
+    bench.worker(trials=2).run()
+    assert all(record.details["sampler"] == "random" for record in bench.trials())
+    assert all(record.details["versions"] == {"optuna": "5"} for record in bench.trials())

@@ -58,6 +58,24 @@ def test_an_attack_sees_only_what_has_survived_it() -> None:
         assert survivors[-1] < 55
 
 
+def test_an_example_starts_at_the_same_place_whatever_the_model_gets_right() -> None:
+    model, x, y = make_linear(n=20)
+    some_wrong = y.copy()
+    some_wrong[:7] = 1 - some_wrong[:7]
+    starts: list[Inputs] = []
+
+    class Recording(Attack):
+        name = "recording"
+
+        def run(self, model: Any, x: Inputs, y: Labels, threat: ThreatModel, *, start: Any, rng: Any) -> Inputs:
+            starts.append(start.copy())
+            return x
+
+    for labels in (y, some_wrong):
+        run_suite(model, x, labels, epsilons=EPSILONS[:1], attacks=[Recording()], seed=1)
+    np.testing.assert_array_equal(starts[0][7:], starts[1])
+
+
 def test_nothing_is_attacked_where_nothing_is_right() -> None:
     model, x, y = make_linear()
     attack = CountingAttack(FGSM())
