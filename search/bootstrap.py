@@ -1,11 +1,10 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from storage.sql import check_exists, normalize_url, open_engine
 if TYPE_CHECKING:
     from search.data.dataset import Dataset
     from search.listener import Listener
+    from search.models.topology import Topology
     from search.worker import Worker
 
 _PARENT_DIGEST = "parent_file_sha256"
@@ -101,6 +101,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         StudyMismatchError: the stored study has another specification or other data.
         StorageError: the database cannot be used.
     """
+    from search.models.topologies import make_all_topologies
     from search.sampling import OptunaStudy, check_sampler, open_optuna_storage
 
     check_sampler(options.sampler)
@@ -109,9 +110,10 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
     with _errors_name(options.study):
         dataset = _load_data(spec, options)
-        space = _search_space(spec, dataset)
+        topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+        space = SearchSpace(spec, topologies[0].slots)
         _check_batches(spec, dataset)
-        _check_parent_file(spec, dataset)
+        _check_parent_file(spec, topologies)
     memory = create_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
 
@@ -177,16 +179,6 @@ def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
         check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
 
 
-def _search_space(spec: StudySpec, dataset: "Dataset") -> SearchSpace:
-    from search.models.topologies import make_topology
-
-    choices = {name: max(values) for name, values in spec.topology.choices().items()}
-    topology = make_topology(
-        spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
-    )
-    return SearchSpace(spec, topology.slots)
-
-
 def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
     """Check what the training settings ask of the data's sizes."""
     for key, batch_size in (("training", spec.training.batch_size), ("parent", spec.parent.batch_size)):
@@ -202,20 +194,13 @@ def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
         )
 
 
-def _check_parent_file(spec: StudySpec, dataset: "Dataset") -> None:
+def _check_parent_file(spec: StudySpec, topologies: "Sequence[Topology]") -> None:
     """Check that the user's float model fits every topology of the study, before the study is stored with it."""
-    if spec.parent.file is None or spec.training.start != "parent":
-        return
     from search.models.float_weights import load_float_weights
-    from search.models.topologies import make_topology
 
-    names = list(spec.topology.choices())
-    for values in product(*spec.topology.choices().values()):
-        choices = dict(zip(names, values, strict=True))
-        topology = make_topology(
-            spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
-        )
-        load_float_weights(Path(spec.parent.file), topology)
+    if spec.parent.file is not None:
+        for topology in topologies:
+            load_float_weights(Path(spec.parent.file), topology)
 
 
 def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:

@@ -127,7 +127,7 @@ class Topology:
         """Node name -> shape of its output, without the batch axis."""
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
-            shapes[node.name] = _output_shape(node, [shapes[name] for name in node.inputs])
+            shapes[node.name] = output_shape(node, [shapes[name] for name in node.inputs])
         return shapes
 
     @property
@@ -172,7 +172,7 @@ class Topology:
     @cached_property
     def activation_owner(self) -> dict[str, str]:
         """Activation node -> the layer whose activation bits it has (the main branch, through additions)."""
-        return {node.name: self._main_layer(node.inputs[0]) for node in self.nodes if isinstance(node, Relu)}
+        return {node.name: self._main_layer(node) for node in self.nodes if isinstance(node, Relu)}
 
     @cached_property
     def slots(self) -> tuple[LayerSlot, ...]:
@@ -228,16 +228,20 @@ class Topology:
         node = self.by_name[name]
         return self._before_rescale(node.inputs[0]) if isinstance(node, Rescale) else name
 
-    def _main_layer(self, name: str) -> str:
-        node = self.by_name[name]
-        if isinstance(node, Layer):
-            return node.name
-        if isinstance(node, Input):
-            raise SpecError(f"topology {self.name!r}: an activation stands before the first layer; it has no owner.")
-        return self._main_layer(node.inputs[0])
+    def _main_layer(self, activation: Relu) -> str:
+        node = self.by_name[activation.inputs[0]]
+        while not isinstance(node, Layer):
+            if isinstance(node, Input):
+                raise SpecError(
+                    f"topology {self.name!r}, node {activation.name!r}: no layer stands before this Relu, so none owns "
+                    "its activation bits. Put it after a layer."
+                )
+            node = self.by_name[node.inputs[0]]
+        return node.name
 
 
-def _output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
+def output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Return the shape of a node's output from those of its inputs, which `TopologyBuilder.build` has checked."""
     match node:
         case Input():
             return node.shape
@@ -251,8 +255,6 @@ def _output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
             return (inputs[0][-1],)
         case Flatten():
             return (math.prod(inputs[0]),)
-        case Add() if len(set(inputs)) != 1:
-            raise SpecError(f"addition {node.name!r} joins different shapes: {list(inputs)}.")
         case _:
             return inputs[0]
 
