@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import re
 import shutil
-import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import optuna
 import pytest
@@ -15,13 +16,13 @@ from search.cli import app
 from search.sampling import open_optuna_storage
 from spaces.objectives import METRICS
 from storage.records import TrialState
-from tests.integration.tiny import TRIALS, write_tiny
+from tests.integration.tiny import TRIALS, clean_environment, write_tiny
 
 Shown = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def shown(tiny, monkeypatch, capsys) -> Iterator[Shown]:
+def shown(tiny, monkeypatch, capsys) -> Shown:
     """Run a command in the study's folder; return exit code, stdout and stderr."""
     monkeypatch.chdir(tiny.folder)
     for name in ("SEARCH_STORAGE", "COLUMNS", "FORCE_COLOR"):
@@ -34,9 +35,7 @@ def shown(tiny, monkeypatch, capsys) -> Iterator[Shown]:
         output = capsys.readouterr()
         return int(ended.value.code or 0), output.out, output.err
 
-    handler = signal.getsignal(signal.SIGINT)
-    yield run
-    signal.signal(signal.SIGINT, handler)
+    return run
 
 
 def removed_numbers(tiny) -> list[int]:
@@ -67,6 +66,16 @@ def test_launch_ends_with_the_front_and_the_next_commands(tiny):
     _, after = output.split("Pareto front of tiny: ")
     for command in ("front --study tiny", "report --study tiny", "export --study tiny --select knee"):
         assert f"python -m search {command}" in after
+    assert "synthetic" not in output
+
+
+def test_printed_command_works_as_it_stands(tiny):
+    (command,) = [line for line in tiny.launched.stdout.splitlines() if "search front" in line]
+    done = subprocess.run(
+        command, shell=True, cwd=tiny.folder, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Pareto front of tiny" in done.stdout
 
 
 def test_launch_says_nothing_on_stderr(tiny):
@@ -147,6 +156,30 @@ def test_front_as_json_is_what_is_stored(tiny, shown):
         assert value["measurement"] == record.measurement.to_json()
         assert value["candidate"] == record.candidate.to_json()
         assert value["seed"] == record.seed
+        assert value["is_synthetic"] is False
+
+
+@pytest.mark.parametrize("command", ["front", "status", "report", "export"])
+def test_study_file_stands_for_the_study_s_name(tiny, shown, tmp_path, command):
+    out = {"report": ("--out", str(tmp_path / "page.html")), "export": ("--select", "trial:99")}.get(command, ())
+    by_name, by_file = (shown(command, "--study", name, *out) for name in ("tiny", "tiny.toml"))
+    assert by_file == by_name
+
+
+def test_front_is_printed_with_the_figures_of_its_trials(tiny, shown):
+    text = shown("front", "--study", "tiny")[1]
+    members = [record for record in tiny.trials() if record.number in front_numbers(tiny)]
+    for record in members:
+        figures, policies = record.measurement, record.candidate.policies.values()
+        (line,) = [line for line in text.splitlines() if re.match(rf"│ +{record.number}\*? ", line)]
+        cells = [cell.strip() for cell in line.strip("│").split("│")]
+        weight_bits = sum(policy.weight_bits for policy in policies) / len(policies)
+        assert cells[1:4] == [
+            f"{figures.clean_accuracy:.3f}",
+            f"{figures.robust_accuracy:.3f}",
+            f"{figures.size_bytes:,}",
+        ]
+        assert cells[5].startswith(f"{weight_bits:.1f}/")
 
 
 def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
@@ -155,6 +188,7 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
     assert [int(row["trial"]) for row in rows] == front_numbers(tiny)
     for row in rows:
         record = records[int(row["trial"])]
+        assert row["is_synthetic"] == "false"
         for name in METRICS:
             assert float(row[name]) == record.measurement.metric(name)
         assert (float(row["worst_case_at_0.02"]), float(row["worst_case_at_0.1"])) == record.measurement.worst_case
@@ -162,16 +196,17 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
             assert int(row[f"{layer}.weight_bits"]) == policy.weight_bits
             assert row[f"{layer}.activation_bits"] == str(policy.activation_bits or "")
             assert float(row[f"{layer}.jr_weight"]) == policy.jr_weight
-    assert len(rows[0]) == 1 + len(METRICS) + 2 + 4 * 3
+    assert len(rows[0]) == 2 + len(METRICS) + 2 + 4 * 3
 
 
 def test_past_fronts_read_back_and_unknown_ones_are_bad_input(tiny, shown):
     assert json.loads(shown("front", "--study", "tiny", "--at", "0", "--json")[1]) == []
-    assert shown("front", "--study", "tiny", "--at", "0", "--csv")[1].startswith("trial,clean_accuracy")
+    assert shown("front", "--study", "tiny", "--at", "0", "--csv")[1].startswith("trial,is_synthetic,clean_accuracy")
     first = json.loads(shown("front", "--study", "tiny", "--at", "1", "--json")[1])
     assert [value["number"] for value in first] == [0]
     assert "revision 1" in shown("front", "--study", "tiny", "--at", "1")[1]
-    assert shown("front", "--study", "tiny", "--at", "0")[0] == 0
+    code, text, _ = shown("front", "--study", "tiny", "--at", "0")
+    assert (code, "the Pareto front of tiny is empty at revision 0" in text) == (0, True)
     code, _, error = shown("front", "--study", "tiny", "--at", "99")
     assert (code, "revisions 0 to" in error, "got 99" in error) == (2, True, True)
 

@@ -1,5 +1,7 @@
 """What users bring: their own network and data by import path, their own float model; and dry runs on drawn images."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dashboards.figures.frame import SYNTHETIC_WARNING
 from search.bootstrap import open_memory
 from search.models.trained_model import weights_from_bytes
 from storage.records import TrialState
@@ -105,28 +108,36 @@ def test_own_float_model_on_drawn_images(tiny, tmp_path):
     models = [set(memory.repository.artifacts(study.id, number).values()) for number in range(len(tiny.trials()))]
     (digest,) = memory.repository.referenced_digests() - set().union(*models)
     write_parent(tmp_path / "mine.h5", weights_from_bytes(memory.artifacts.get(digest)))
-    write_tiny(tmp_path)
+    write_tiny(tmp_path, {"clean_accuracy >= 0.3": "clean_accuracy >= 0"})  # so that the front is not empty
     launch = ("launch", "--study", "tiny.toml", "--data", "synthetic", "--trials", "2")
 
     done = run_search(*launch, "--parent", "mine.h5", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "training the float parent" not in done.stdout
-    assert "Pareto front of tiny-synthetic" in done.stdout
-    assert "synthetic data: a dry run" in done.stdout
+    assert "Pareto front of tiny-synthetic: " in done.stdout
+    assert SYNTHETIC_WARNING in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("trial   1")]
+    assert line.endswith("  (synthetic)")
 
     without = run_search(*launch, folder=tmp_path)
     assert (without.returncode, without.stderr.count("\n")) == (3, 1)
     assert "parent.file: stored mine.h5, given None" in without.stderr
 
     named = ("--study", "tiny-synthetic")
-    assert "(synthetic data: a dry run)" in run_search("status", *named, folder=tmp_path).stdout
+    assert f"({SYNTHETIC_WARNING})" in run_search("status", *named, folder=tmp_path).stdout
     assert json.loads(run_search("status", *named, "--json", folder=tmp_path).stdout)["is_synthetic"] is True
     assert "(synthetic)" in run_search("studies", folder=tmp_path).stdout
-    assert "synthetic data: a dry run" in run_search("front", *named, folder=tmp_path).stdout
+    assert SYNTHETIC_WARNING in run_search("front", *named, folder=tmp_path).stdout
+    rows = json.loads(run_search("front", *named, "--json", folder=tmp_path).stdout)
+    assert [row["is_synthetic"] for row in rows] in ([True], [True, True])
+    rows = list(csv.DictReader(io.StringIO(run_search("front", *named, "--csv", folder=tmp_path).stdout)))
+    assert [row["is_synthetic"] for row in rows] in (["true"], ["true", "true"])
     assert run_search("report", *named, folder=tmp_path).returncode == 0
     assert "synthetic" in (tmp_path / "report.html").read_text().lower().replace("tiny-synthetic", "")
 
-    assert run_search("export", *named, "--select", "trial:1", "--out", "out", folder=tmp_path).returncode == 0
+    exported = run_search("export", *named, "--select", "trial:1", "--out", "out", folder=tmp_path)
+    assert exported.returncode == 0
+    assert f"bytes ({SYNTHETIC_WARNING})" in exported.stdout
     manifest = json.loads((tmp_path / "out" / "tiny-synthetic-trial-1" / "manifest.json").read_text())
     assert manifest["data"]["is_synthetic"] is True
     notes = " ".join(manifest["notes"])
@@ -144,3 +155,13 @@ def test_float_model_of_another_network_is_refused_before_the_study_begins(tmp_p
     assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
     assert "tiny.toml: parent.file = 'mine.h5' has 0 layers" in shown.stderr
     assert not (tmp_path / "studies.db").exists()
+
+
+def test_launch_without_a_feasible_trial_says_so_and_offers_no_export(tmp_path):
+    write_tiny(tmp_path, {"clean_accuracy >= 0.3": "clean_accuracy >= 1.1", "trials = 5": "trials = 2"})
+    shown = run_search("launch", "--study", "tiny.toml", folder=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "the Pareto front of tiny is empty, because no trial is feasible: 0 failed, 2 infeasible" in shown.stdout
+    assert "baselines that are not on the front" in shown.stdout
+    assert "search front --study tiny" in shown.stdout
+    assert "search export" not in shown.stdout

@@ -1,10 +1,12 @@
 """The command line's answers that need no study: help, and errors in one line with their exit code."""
 
+import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,13 +20,6 @@ COMMANDS = ("launch", "status", "front", "studies", "export", "report")
 HEAVY = ("tensorflow", "tf_keras", "numpy", "sqlalchemy", "optuna", "pydantic", "plotly", "sklearn")
 
 Failing = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture(autouse=True)
-def interrupt_handler() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture
@@ -70,7 +65,18 @@ def test_every_command_explains_itself(command, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         app.main()
     assert ended.value.code == 0
-    assert "--storage" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "--storage" in text
+    assert "[default: studies.db]" in text
+
+
+def test_help_of_launch_names_the_variable_for_data(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", ["search", "launch", "--help"])
+    with pytest.raises(SystemExit):
+        app.main()
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--data-dir" in line]
+    assert "SEARCH_DATA_DIR" in line
 
 
 def test_launch_runs_digits_unless_told_otherwise(failing, monkeypatch):
@@ -80,6 +86,35 @@ def test_launch_runs_digits_unless_told_otherwise(failing, monkeypatch):
 
     monkeypatch.setattr("search.data.sources.load_raw", missing)
     assert failing("launch") == (2, "error: digits: no digits here.")
+
+
+def test_one_machine_format_at_a_time(failing):
+    assert failing("front", "--json", "--csv") == (2, "error: --json and --csv were both given; choose one.")
+
+
+@pytest.mark.parametrize("command", ["status", "front", "export", "report"])
+def test_study_file_that_is_missing_is_named_by_reading_commands(failing, command):
+    code, line = failing(command, "--study", "nope.toml")
+    assert (code, "study file nope.toml does not exist" in line) == (2, True)
+
+
+def test_square_brackets_in_an_error_are_shown(failing):
+    assert "'[bold]x[/]'" in failing("launch", "--data", "[bold]x[/]")[1]
+
+
+def test_interrupt_while_data_are_prepared_ends_at_once(monkeypatch, capsys, tmp_path):
+    def load(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        pytest.fail("the interrupt did not end the preparation")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("search.data.sources.load_raw", load)
+    monkeypatch.setattr(sys, "argv", ["search", "launch"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_unknown_study_lists_the_presets(failing):
