@@ -212,7 +212,7 @@ def _robustness_figures(snapshot: StudySnapshot, chosen: Sequence[int] | None) -
             embedded_figure(
                 plot_attack_curves(info, n_columns=n_columns),
                 element_id=f"attacks-{css_class}",
-                caption="Accuracy under each attack alone; examples it never saw count as earlier attacks left them.",
+                caption="Accuracy under each attack alone, run on every example that is classified right.",
                 is_synthetic=info.is_synthetic,
                 css_class=css_class,
             )

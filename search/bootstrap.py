@@ -1,29 +1,33 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spaces.errors import ArtifactError, StudyMismatchError
+from spaces.errors import ArtifactError, DataError, SpecError, StudyMismatchError
 from spaces.input_range import check_epsilons
 from spaces.search_space import SearchSpace
-from spaces.spec_files import load_spec
+from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore, default_root
 from storage.audits import AuditRepository
 from storage.migrations import upgrade
 from storage.records import StudyRecord, TrialRecord
 from storage.repository import Repository
-from storage.sql import normalize_url, open_engine
+from storage.sql import check_exists, normalize_url, open_engine
 
 if TYPE_CHECKING:
     from search.audit import AuditListener, Auditor
     from search.data.dataset import Dataset
     from search.listener import Listener
+    from search.models.topology import Topology
     from search.worker import Worker
 
+_PARENT_DIGEST = "parent_file_sha256"
 _PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
 
 
@@ -61,11 +65,18 @@ class LaunchOptions:
 
 
 def open_memory(storage: str) -> Memory:
-    """Open a database, bring its tables up to date, and open the artifacts beside it.
+    """Open a database that is there, bring its tables up to date, and open the artifacts beside it.
 
     Raises:
-        StorageError: the database cannot be reached or was written by a newer version.
+        StorageError: there is none, it cannot be reached, or it was written by a newer version.
     """
+    url = normalize_url(storage)
+    check_exists(url)
+    return create_memory(storage)
+
+
+def create_memory(storage: str) -> Memory:
+    """Like `open_memory`, but make the database where there is none."""
     url = normalize_url(storage)
     engine = open_engine(url)
     upgrade(engine)
@@ -98,22 +109,31 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         StudyMismatchError: the stored study has another specification or other data.
         StorageError: the database cannot be used.
     """
+    from search.models.topologies import make_all_topologies
+    from search.sampling import OptunaStudy, check_sampler, open_optuna_storage
+
+    check_sampler(options.sampler)
     spec = load_spec(options.study, overrides=options.overrides)
     if options.synthetic:
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
-    dataset = _load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
-    space = _search_space(spec, dataset)
-    memory = open_memory(options.storage)
+    with _errors_name(options.study):
+        dataset = _load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
+        topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+        space = SearchSpace(spec, topologies[0].slots)
+        _check_batches(spec, dataset)
+        _check_parent_file(spec, topologies)
+    memory = create_memory(options.storage)
     study = _find_or_create(memory.repository, spec, dataset)
 
     from search.evaluation import Evaluator
     from search.parent_store import ParentStore
-    from search.sampling import OptunaStudy, open_optuna_storage
     from search.worker import Worker, WorkerParts
 
     parents = ParentStore(spec, dataset, study_id=study.id, repository=memory.repository, artifacts=memory.artifacts)
     return Worker(
         WorkerParts(
+            database_url=memory.url,
+            provenance={"versions": installed_versions(), "sampler": options.sampler},
             study=study,
             spec=spec,
             space=space,
@@ -171,7 +191,7 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: "AuditListene
             f"trial {number} of study {study.name!r} has no stored model: models that left the front are removed. "
             "Choose a trial of the front, or launch with --keep-all."
         )
-    spec = StudySpec.model_validate(study.spec)
+    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
     dataset = _load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
     _check_same_data(study, dataset)
     return Auditor(
@@ -188,6 +208,15 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: "AuditListene
             listener=listener,
         )
     )
+
+
+@contextmanager
+def _errors_name(source: str) -> Iterator[None]:
+    """Put the study's file or preset in front of what is wrong with it."""
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        raise type(error)(f"{source}: {error}") from error
 
 
 def _load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> "Dataset":
@@ -213,14 +242,28 @@ def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
         check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
 
 
-def _search_space(spec: StudySpec, dataset: "Dataset") -> SearchSpace:
-    from search.models.topologies import make_topology
+def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
+    """Check what the training settings ask of the data's sizes."""
+    for key, batch_size in (("training", spec.training.batch_size), ("parent", spec.parent.batch_size)):
+        if batch_size > len(dataset.train):
+            raise SpecError(
+                f"{key}.batch_size = {batch_size} must lie in [1, {len(dataset.train)}], the number of training "
+                "examples that the splits leave."
+            )
+    if spec.data.shift_pixels >= min(dataset.input_shape[:2]):
+        raise SpecError(
+            f"data.shift_pixels = {spec.data.shift_pixels} must be smaller than the images, "
+            f"{dataset.input_shape[0]} by {dataset.input_shape[1]} pixels."
+        )
 
-    choices = {name: max(values) for name, values in spec.topology.choices().items()}
-    topology = make_topology(
-        spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes, choices=choices
-    )
-    return SearchSpace(spec, topology.slots)
+
+def _check_parent_file(spec: StudySpec, topologies: "Sequence[Topology]") -> None:
+    """Check that the user's float model fits every topology of the study, before the study is stored with it."""
+    from search.models.float_weights import load_float_weights
+
+    if spec.parent.file is not None:
+        for topology in topologies:
+            load_float_weights(Path(spec.parent.file), topology)
 
 
 def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:
@@ -230,16 +273,22 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             name=spec.name,
             spec=spec.model_dump(mode="json"),
             spec_fingerprint=spec.fingerprint,
-            data=dataset.describe(),
+            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec)},
             versions=installed_versions(),
         )
-    differences = _spec_differences(StudySpec.model_validate(stored.spec).identity(), spec.identity())
+    stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
+    differences = _spec_differences(stored_spec.identity(), spec.identity())
     if differences:
         raise StudyMismatchError(
             f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
             "Give the stored values to go on with it, or another name (or --storage) for a new study."
         )
     _check_same_data(stored, dataset)
+    if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec):
+        raise StudyMismatchError(
+            f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
+            "file, or another name for a new study."
+        )
     return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
 
 
@@ -249,6 +298,11 @@ def _check_same_data(study: StudyRecord, dataset: "Dataset") -> None:
             f"study {study.name!r} was started on other data: fingerprint {study.data['fingerprint'][:12]} is stored, "
             f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
         )
+
+
+def _parent_digest(spec: StudySpec) -> str | None:
+    """Return the SHA-256 of the user's float model, None where the study trains its own."""
+    return None if spec.parent.file is None else hashlib.sha256(Path(spec.parent.file).read_bytes()).hexdigest()
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from search.data.dataset import Dataset
 from search.data.pipeline import batches
+from search.data.splits import stratified_indices
 from search.measuring import float_accuracy, measure
 from search.metrics.cost import Cost, candidate_cost
 from search.models.calibration import calibrate_integer_bits
@@ -19,10 +22,11 @@ from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.models.trained_model import TrainedModel
 from search.runtime import seed_everything
-from search.training.fit import EpochRecord, FitPlan, FitProgress, fit
+from search.training.checkpoint import EpochRecord, FitCheckpoint
+from search.training.fit import FitPlan, FitProgress, fit
 from search.training.step import StepSettings, TrainingStep
 from spaces.candidate import Candidate
-from spaces.errors import TrialError
+from spaces.errors import ParentError, TrialError
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
 
@@ -49,6 +53,10 @@ class ParentSource(Protocol):
 
     def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
         """Return the kept parent of a topology, or None."""
+        ...
+
+    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
+        """Return where a parent's unfinished training is kept."""
         ...
 
     def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
@@ -112,6 +120,7 @@ class Evaluator:
 
         Raises:
             TrialError: the training failed or gave logits that are not finite.
+            ParentError: the float parent could not be trained.
             StopRequestedError: the watch asked to stop.
         """
         seed_everything(seed)
@@ -177,7 +186,10 @@ class Evaluator:
 
     def _start(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> None:
         """Give the network its first weights, ranges and bit widths."""
-        calibration = self._dataset.train.inputs(slice(0, _CALIBRATION_EXAMPLES))
+        train = self._dataset.train
+        # Stratified, because a user's data may be sorted by class; the same examples for every trial of the study.
+        rng = np.random.default_rng(self._spec.seed)
+        calibration = train.inputs(stratified_indices(train.y, min(_CALIBRATION_EXAMPLES, len(train)), rng))
         if self._spec.training.start == "scratch":
             bench.network.initialize(seed)
             bench.integer_bits = calibrate_integer_bits(bench.network, calibration, mode=Mode.TRAIN)
@@ -195,7 +207,7 @@ class Evaluator:
             return kept
         watch.on_parent(choices)
         settings = self._spec.parent
-        started = time.monotonic()
+        checkpoint = self._parents.checkpoint(choices)
         bench.network.initialize(self._spec.seed)
         plan = FitPlan(
             quantized=False,
@@ -206,15 +218,20 @@ class Evaluator:
             n_classes=self._dataset.n_classes,
         )
         try:
-            self._fit(bench, plan, settings.batch_size, watch)
+            curve = self._fit(bench, plan, settings.batch_size, watch, checkpoint=checkpoint)
         except TrialError as error:
-            raise TrialError(f"the float parent could not be trained: {error.reason}") from error
+            raise ParentError(
+                f"the float parent could not be trained: {error.reason}. Change [parent] in the study file, under "
+                "another study name."
+            ) from error
         parent = Parent(
             weights=bench.network.weights(),
             clean_accuracy=float_accuracy(bench.network, self._dataset.validation, self._dataset.input_range),
             source="trained here",
         )
-        self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": time.monotonic() - started})
+        elapsed_s = sum(record.elapsed_s for record in curve)
+        self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": elapsed_s})
+        checkpoint.clear()
         return parent
 
     def _train(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> tuple[EpochRecord, ...]:
@@ -233,7 +250,15 @@ class Evaluator:
         )
         return self._fit(bench, plan, training.batch_size, watch)
 
-    def _fit(self, bench: _Workbench, plan: FitPlan, batch_size: int, watch: Watch) -> tuple[EpochRecord, ...]:
+    def _fit(
+        self,
+        bench: _Workbench,
+        plan: FitPlan,
+        batch_size: int,
+        watch: Watch,
+        *,
+        checkpoint: FitCheckpoint | None = None,
+    ) -> tuple[EpochRecord, ...]:
         data = self._spec.data
 
         def epoch_batches(epoch: int) -> Iterator[Any]:
@@ -247,5 +272,10 @@ class Evaluator:
             )
 
         return fit(
-            bench.step, plan, batches=epoch_batches, on_progress=watch.on_progress, should_stop=watch.should_stop
+            bench.step,
+            plan,
+            batches=epoch_batches,
+            on_progress=watch.on_progress,
+            should_stop=watch.should_stop,
+            checkpoint=checkpoint,
         )

@@ -45,3 +45,7 @@ class Listener(Protocol):
     def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
         """A trial is over: complete, failed or refused."""
         ...
+
+    def space_exhausted(self, standing: Standing) -> None:
+        """Every candidate of the space was tried before the budget was spent."""
+        ...

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology
 from search.models.trained_model import weights_from_bytes, weights_to_bytes
+from search.training.checkpoint import FitCheckpoint
+from spaces.errors import ArtifactError
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import ParentRecord
 from storage.repository import Repository
+
+_log = logging.getLogger(__name__)
 
 
 class ParentStore:
@@ -30,18 +35,24 @@ class ParentStore:
         self._repository, self._artifacts = repository, artifacts
 
     def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
-        """Return the kept parent of a topology, or None.
+        """Return the kept parent of a topology; None where there is none, or where its weights are lost or damaged.
+
+        The same settings and seed train the same weights again, so a lost file comes back under its digest.
 
         Raises:
             SpecError: the user's file does not fit the topology.
-            ArtifactError: the kept weights are missing or damaged.
         """
         if self._spec.parent.file is not None:
             return self._from_file(topology, Path(self._spec.parent.file))
         record = self._repository.find_parent(self._study_id, self._key(choices))
         if record is None:
             return None
-        weights = weights_from_bytes(self._artifacts.get(record.digest))
+        try:
+            weights = weights_from_bytes(self._artifacts.get(record.digest))
+        except ArtifactError as error:
+            _log.warning("%s It is trained again.", error)
+            self._artifacts.remove(record.digest)
+            return None
         return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source="trained here")
 
     def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
@@ -53,6 +64,10 @@ class ParentStore:
             details={**details, "topology": dict(choices), "source": parent.source},
         )
         self._repository.save_parent(self._study_id, record)
+
+    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
+        """Return where a parent's unfinished training is kept: a file beside the artifacts."""
+        return FitCheckpoint(self._artifacts.root / "unfinished" / f"{self._key(choices)}.npz")
 
     def _from_file(self, topology: Topology, path: Path) -> Parent:
         weights = load_float_weights(path, topology)

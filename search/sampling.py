@@ -15,9 +15,11 @@ from optuna.trial import TrialState
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
+from storage.sql import masked, storage_errors
 
 _REASON = "reason"
 _BUSY_TIMEOUT_S = 30
+_MAX_DRAWS = 1000
 
 
 def _tpe(seed: int) -> optuna.samplers.BaseSampler:
@@ -40,6 +42,12 @@ def _random(seed: int) -> optuna.samplers.BaseSampler:
 
 
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {"tpe": _tpe, "nsga2": _nsga2, "random": _random}
+
+
+def check_sampler(name: str) -> None:
+    """Raise a SpecError that lists the samplers where there is none of that name."""
+    if name not in SAMPLERS:
+        raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +77,8 @@ class OptunaStudy:
             SpecError: unknown sampler.
             StudyMismatchError: the database holds an Optuna study of that name with other objectives.
         """
-        if sampler not in SAMPLERS:
-            raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {sampler!r}.")
+        check_sampler(sampler)
+        self._url = storage.url if isinstance(storage, optuna.storages.RDBStorage) else "in memory"
         self._sampler, self._seed, self._space = SAMPLERS[sampler], seed, space
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
@@ -81,7 +89,7 @@ class OptunaStudy:
             parameter.name: parameter.choices[0] for parameter in space.parameters if len(parameter.choices) == 1
         }
         directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
-        with _quiet():
+        with _optuna_calls(self._url):
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
@@ -90,32 +98,41 @@ class OptunaStudy:
                     f"the database holds an Optuna study {name!r} with other objectives; use another name or database."
                 )
             self._study.set_metric_names([objective.name for objective in objectives])
-            if not self._study.get_trials(deepcopy=False):
-                for params in space.baselines():
-                    self._enqueue(params)
+            # As many as are missing: a kill may have come between the two.
+            for params in space.baselines()[len(self._study.get_trials(deepcopy=False)) :]:
+                self._enqueue(params)
 
     def ask(self) -> Proposal:
         """Return the next proposal; what it is follows from the seed and the trials so far."""
-        with _quiet():
+        with _optuna_calls(self._url):
             n_trials = len(self._study.get_trials(deepcopy=False))
             self._study.sampler = self._sampler(_derived(self._seed, n_trials))
             trial = self._study.ask(self._distributions)
         return Proposal(number=trial.number, params={**self._fixed, **trial.params})
 
-    def ask_at_random(self, attempt: int) -> Proposal:
-        """Return a proposal drawn uniformly, for when the sampler repeats itself."""
-        rng = random.Random(_derived(self._seed, attempt))
-        self._enqueue({parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters})
+    def ask_at_random(self, is_new: Callable[[Mapping[str, ParamValue]], bool]) -> Proposal:
+        """Return a proposal drawn uniformly from those that are new, for when the sampler repeats itself.
+
+        Where many draws find nothing new, the last one is returned.
+        """
+        with _optuna_calls(self._url):
+            rng = random.Random(_derived(self._seed, len(self._study.get_trials(deepcopy=False))))
+        for _ in range(_MAX_DRAWS):
+            params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
+            if is_new(params):
+                break
+        with _optuna_calls(self._url):
+            self._enqueue(params)
         return self.ask()
 
     def unfinished(self) -> list[int]:
         """Return the numbers of the trials that Optuna counts as running."""
-        with _quiet():
+        with _optuna_calls(self._url):
             return [trial.number for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def resume(self, number: int) -> Proposal:
         """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn."""
-        with _quiet():
+        with _optuna_calls(self._url):
             self._study.sampler = self._sampler(_derived(self._seed, number))
             trial = self._running_trial(number)
             if trial is None:
@@ -149,7 +166,7 @@ class OptunaStudy:
         violations: Sequence[float] = (),
         reason: str | None = None,
     ) -> None:
-        with _quiet():
+        with _optuna_calls(self._url):
             trial = self._running_trial(number)
             if trial is None:
                 return
@@ -162,10 +179,9 @@ class OptunaStudy:
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
         """Return a handle on a trial that Optuna counts as running, whichever process began it."""
-        frozen = self._study.get_trials(deepcopy=False)[number]
-        if frozen.state is not TrialState.RUNNING:
-            return None
-        return optuna.trial.Trial(self._study, frozen._trial_id)
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ids = [trial._trial_id for trial in running if trial.number == number]
+        return optuna.trial.Trial(self._study, ids[0]) if ids else None
 
     def _enqueue(self, params: Mapping[str, ParamValue]) -> None:
         self._study.enqueue_trial({name: params[name] for name in self._distributions})
@@ -182,7 +198,7 @@ def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
         {"connect_args": {"timeout": _BUSY_TIMEOUT_S}} if is_sqlite else {"pool_pre_ping": True}
     )
     try:
-        with _quiet():
+        with _optuna_calls(url):
             return optuna.storages.RDBStorage(url, engine_kwargs=engine_kwargs)
     except RuntimeError as error:
         raise StorageError(f"Optuna's tables cannot be used: {error}") from error
@@ -193,9 +209,20 @@ def _derived(seed: int, number: int) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's notices of experimental features away from the user; they are pinned by version."""
+def _optuna_calls(url: str) -> Iterator[None]:
+    """Keep Optuna's notices of experimental features away from the user, and give its database errors our form.
+
+    Raises:
+        StorageError: the database failed; what was recorded stays, and the same command goes on from there.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), storage_errors(url):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
+        try:
+            yield
+        except optuna.exceptions.StorageInternalError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise StorageError(
+                f"database {masked(url)} failed in Optuna's tables: {reason}; nothing recorded is lost, "
+                "run the same command again once it answers."
+            ) from error

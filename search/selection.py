@@ -5,7 +5,7 @@ import numpy as np
 from spaces.errors import SelectionError
 from spaces.objectives import losses, reference_losses
 from spaces.pareto import knee
-from spaces.study_spec import StudySpec
+from spaces.spec_files import parse_spec
 from storage.records import TrialRecord, TrialState
 from storage.repository import Repository
 
@@ -28,7 +28,7 @@ def select_trial(repository: Repository, study: str, selection: str) -> TrialRec
     kind, _, argument = selection.partition(":")
     if kind == "trial" and argument.isdigit():
         return _complete(repository.trial(record.id, int(argument)), study)
-    objectives = StudySpec.model_validate(record.spec).objective_values()
+    objectives = parse_spec(record.spec, source=f"stored study {study!r}").objective_values()
     names = [objective.name for objective in objectives]
     if selection != "knee" and not (kind == "best" and argument in names):
         raise SelectionError(f"--select takes {_FORMS}, with an objective among {', '.join(names)}; got {selection!r}.")

@@ -4,50 +4,47 @@ Killed anywhere, the next worker goes on: a recorded result that Optuna has not 
 result is trained again under its own number, with its own seed.
 """
 
+import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import psutil
 
 from search.evaluation import Evaluation, Evaluator, Watch
 from search.listener import Listener, Standing
 from search.sampling import OptunaStudy, Proposal
 from spaces.candidate import Candidate
-from spaces.errors import SetupError, SpecError, TrialError
+from spaces.errors import SpecError, TrialError
 from spaces.objectives import ARITHMETIC_METRICS
-from spaces.search_space import BASELINE_NUMBERS, SearchSpace
+from spaces.search_space import BASELINE_NUMBERS, ParamValue, SearchSpace
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialOutcome, TrialRecord, TrialState
 from storage.repository import Repository
+from storage.study_lock import study_lock
 
 _REFUSALS_BEFORE_RANDOM = 25
 _MAX_REFUSALS = 500
 
 
 def this_process() -> str:
-    """Return a name for this process that no other process has: host, process id, start time."""
-    return f"{platform.node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def is_alive(owner: str) -> bool:
-    """Return whether the process that `this_process` named is still there; unknown on another host, so True."""
-    host, pid, created = owner.rsplit(":", 2)
-    if host != platform.node():
-        return True
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
-    except psutil.NoSuchProcess:
-        return False
+    """Return a name for this process: host and process id."""
+    return f"{platform.node()}:{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
-    """What a worker works with; `search.bootstrap` puts it together."""
+    """What a worker works with; `search.bootstrap` puts it together.
 
+    Attributes:
+        provenance: what every trial's details record: package versions, the sampler.
+    """
+
+    database_url: str
+    provenance: Mapping[str, Any]
     study: StudyRecord
     spec: StudySpec
     space: SearchSpace
@@ -67,6 +64,7 @@ class Worker:
         """Take over the parts."""
         self._parts = parts
         self._owner = this_process()
+        self._tried: set[str] = set()  # fingerprints of the candidates that a trial was finished for, in whatever way
 
     @property
     def study_name(self) -> str:
@@ -74,51 +72,77 @@ class Worker:
         return self._parts.study.name
 
     def run(self) -> bool:
-        """Finish what an earlier worker left, then run new trials; return whether the budget is spent.
+        """Finish what an earlier worker left, then run new trials.
+
+        Returns:
+            Whether the work is done: the budget is spent, or every candidate of the space was tried.
 
         Raises:
-            SetupError: another live process runs trials of the study.
+            SetupError: another process runs trials of the study.
             SpecError: the constraints leave nothing to try.
             StopRequestedError: a training was asked to stop; the trial is done again at the next start.
         """
-        self._check_alone()
+        with study_lock(self._parts.database_url, self._parts.study.id, name=self._parts.study.name):
+            return self._run_all()
+
+    def _run_all(self) -> bool:
+        self._settle_finished()
         for number in self._parts.optuna_study.unfinished():
-            self._take_up(number)
+            if self._is_over():
+                break
+            self._run(self._parts.optuna_study.resume(number))
         refusals = 0
-        while self._standing().trained < self._parts.spec.budget.trials and not self._parts.should_stop():
+        while not self._is_over():
+            if self._is_exhausted():
+                self._parts.listener.space_exhausted(self._standing())
+                return True
             if refusals < _REFUSALS_BEFORE_RANDOM:
                 proposal = self._parts.optuna_study.ask()
             elif refusals < _MAX_REFUSALS:
-                proposal = self._parts.optuna_study.ask_at_random(refusals)
+                proposal = self._parts.optuna_study.ask_at_random(self._is_new)
             else:
-                raise SpecError(
-                    f"{refusals} proposals in a row were refused, by the constraints on size or as repetitions; "
-                    f"widen the choices or the constraints {list(self._parts.spec.constraints)}."
-                )
+                raise self._nothing_to_try(f"{refusals} proposals in a row were refused")
             record = self._run(proposal)
             refusals = refusals + 1 if record.state is TrialState.REFUSED else 0
+        return self._is_spent()
+
+    def _is_spent(self) -> bool:
         return self._standing().trained >= self._parts.spec.budget.trials
 
-    def _check_alone(self) -> None:
-        for record in self._parts.repository.trials(self._parts.study.id, state=TrialState.RUNNING):
-            if record.owner != self._owner and is_alive(record.owner):
-                host, pid, _ = record.owner.rsplit(":", 2)
-                raise SetupError(
-                    f"study {self._parts.study.name!r}: trial {record.number} is being trained by process {pid} on "
-                    f"{host}; wait for it or stop it, then run the command again."
-                )
+    def _is_over(self) -> bool:
+        return self._is_spent() or self._parts.should_stop()
 
-    def _take_up(self, number: int) -> None:
-        """Bring a trial that an earlier worker left to its end."""
-        finished = {
-            record.number: record
-            for record in self._parts.repository.trials(self._parts.study.id)
-            if record.state is not TrialState.RUNNING
-        }
-        if number in finished:
-            self._tell(finished[number])
-        else:
-            self._run(self._parts.optuna_study.resume(number))
+    def _settle_finished(self) -> None:
+        """Settle the trials whose results an earlier worker recorded, but nothing after that."""
+        for record in self._parts.repository.trials(self._parts.study.id):
+            if record.state is TrialState.RUNNING:
+                continue
+            self._tried.add(record.candidate.fingerprint)
+            if not record.is_told:
+                self._settle(record)
+
+    def _is_new(self, params: Mapping[str, ParamValue]) -> bool:
+        return self._parts.space.decode(params).fingerprint not in self._tried
+
+    def _is_exhausted(self) -> bool:
+        """Return whether every candidate of the space was tried.
+
+        Raises:
+            SpecError: it was, and each one breaks a constraint on size.
+        """
+        size = math.prod(len(parameter.choices) for parameter in self._parts.space.parameters)
+        if len(self._tried) < size:
+            return False
+        records = self._parts.repository.trials(self._parts.study.id)
+        if all(max(self._arithmetic_violations(record.candidate), default=0.0) > 0 for record in records):
+            raise self._nothing_to_try(f"each of the {size} candidates of the space breaks a constraint on size")
+        return True
+
+    def _nothing_to_try(self, what: str) -> SpecError:
+        constraints = ", ".join(f"'{text}'" for text in self._parts.spec.constraints) or "none are set"
+        return SpecError(
+            f"{what}; widen the choices under [layers] and [topology], or the constraints ({constraints})."
+        )
 
     def _run(self, proposal: Proposal) -> TrialRecord:
         """Bring one trial to its end: recorded, told, artifacts in order."""
@@ -131,17 +155,23 @@ class Worker:
             seed=trial_seed(parts.spec.seed, proposal.number),
             owner=self._owner,
         )
-        outcome = self._refusal(record)
-        if outcome is None:
-            parts.listener.trial_started(record, self._standing())
-            outcome = self._train(record)
-        front_before = {member.number for member in parts.repository.front(parts.study.id)}
-        record = parts.repository.finish_trial(parts.study.id, number=record.number, outcome=outcome)
-        self._tell(record)
-        if not parts.keep_all:
-            self._remove_models(front_before | {record.number})
+        if record.state is TrialState.RUNNING:
+            outcome = self._refusal(record)
+            if outcome is None:
+                parts.listener.trial_started(record, self._standing())
+                outcome = self._train(record)
+            record = parts.repository.finish_trial(parts.study.id, number=record.number, outcome=outcome)
+        self._settle(record)
+        self._tried.add(record.candidate.fingerprint)
         parts.listener.trial_finished(record, self._standing())
         return record
+
+    def _settle(self, record: TrialRecord) -> None:
+        """Do what follows from a recorded result; the mark comes last, so a kill in between has it all done again."""
+        self._tell(record)
+        if not self._parts.keep_all:
+            self._remove_models(self._pushed_off_front(record.number) | {record.number})
+        self._parts.repository.mark_told(self._parts.study.id, number=record.number)
 
     def _refusal(self, record: TrialRecord) -> TrialOutcome | None:
         """Return the outcome of a candidate that need not be trained, or None."""
@@ -181,12 +211,13 @@ class Worker:
             evaluation = self._parts.evaluator.evaluate(record.candidate, seed=record.seed, watch=watch)
             self._keep_model(record.number, evaluation)
         except TrialError as error:
-            return TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details={})
+            details = dict(self._parts.provenance)
+            return TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details=details)
         return TrialOutcome(
             state=TrialState.COMPLETE,
             measurement=evaluation.measurement,
             timings=evaluation.timings,
-            details=evaluation.details,
+            details={**evaluation.details, **self._parts.provenance},
         )
 
     def _keep_model(self, number: int, evaluation: Evaluation) -> None:
@@ -205,7 +236,15 @@ class Worker:
                 optuna_study.tell_refused(record.number, reason=record.reason or "", violations=violations)
             case _:
                 optuna_study.tell_failed(record.number, reason=record.reason or "")
-        self._parts.repository.mark_told(self._parts.study.id, number=record.number)
+
+    def _pushed_off_front(self, number: int) -> set[int]:
+        """Return the front that a trial changed, as it was before; nothing where it changed none."""
+        parts = self._parts
+        for revision in parts.repository.revisions(parts.study.id):
+            if revision.trial_number == number:
+                before = parts.repository.front(parts.study.id, revision=revision.revision - 1)
+                return {member.number for member in before}
+        return set()
 
     def _remove_models(self, numbers: set[int]) -> None:
         """Remove the models of trials that are neither on the front nor baselines."""

@@ -6,6 +6,7 @@
     |-- SelectionError              2   a trial, revision or study that was asked for does not exist
     |-- ArtifactError               2   a stored file is missing or its hash does not match
     |-- ExportError                 2   an export could not be made or did not pass its check
+    |-- ParentError                 2   the float parent cannot be trained, so no trial can
     |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
     |-- StudyMismatchError          3   the stored study differs from what was given now
     |-- StorageError                4   the database cannot be reached or used
@@ -39,6 +40,10 @@ class ArtifactError(SearchError):
 
 class ExportError(SearchError):
     """An export could not be written or did not pass its own check."""
+
+
+class ParentError(SearchError):
+    """The float parent of a topology cannot be trained, so no trial of it can start."""
 
 
 class SetupError(SearchError):

@@ -19,8 +19,8 @@ class Measurement:
         robust_accuracy: mean of `worst_case` over the epsilon grid.
         epsilons: the study's grid in input units, ascending.
         worst_case: accuracy at each epsilon under the worst of all attacks, per example.
-        attack_accuracy: attack name -> accuracy at each epsilon under that attack alone (of the examples it was run on,
-            the others count as the attacks before it left them).
+        attack_accuracy: attack name -> accuracy at each epsilon under that attack alone, which is run on every example
+            that the model classifies right; what it breaks at one epsilon counts as broken at all larger ones.
         subset_clean_accuracy: on the attack subset alone, the value that `worst_case` starts from at epsilon 0.
         size_bytes: parameters as the exporter writes them to flash.
         macs, bops, ram_bytes: multiply-accumulates and bit-operations of one inference; peak activation memory.

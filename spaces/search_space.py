@@ -112,16 +112,17 @@ class SearchSpace:
     def baselines(self) -> tuple[dict[str, ParamValue], dict[str, ParamValue]]:
         """Return the params of trial 0 and trial 1: widest bits without Jacobian terms, and the same with them.
 
-        Bits and topology choices are the largest on offer, Jacobian weights the smallest (trial 0) and the median
-        of the positive ones (trial 1), other settings the first that the specification names.
+        Bits and topology choices are the largest on offer, Jacobian weights 0, which every specification offers
+        (trial 0), and the median of the positive ones, if any (trial 1), other settings the first that the
+        specification names.
         """
         plain: dict[str, ParamValue] = {}
         regularized: dict[str, ParamValue] = {}
         for parameter in self.parameters:
             if parameter.name.endswith(".jr_weight"):
                 positive = sorted(value for value in parameter.choices if value > 0)
-                plain[parameter.name] = min(parameter.choices)
-                regularized[parameter.name] = positive[len(positive) // 2] if positive else min(parameter.choices)
+                plain[parameter.name] = 0.0
+                regularized[parameter.name] = positive[len(positive) // 2] if positive else 0.0
                 continue
             is_size = parameter.name.endswith("_bits") or parameter.name.startswith("topology.")
             value = max(parameter.choices) if is_size else parameter.choices[0]

@@ -24,6 +24,14 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _offers_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    if 0.0 not in values:
+        raise ValueError(
+            f"choices must contain 0.0, which trial 0, the baseline without Jacobian terms, takes; got {list(values)}"
+        )
+    return values
+
+
 def _bits_among(allowed: Sequence[int]) -> Any:
     def check(values: tuple[int, ...]) -> tuple[int, ...]:
         for value in values:
@@ -45,20 +53,27 @@ def _number(value: Any) -> Any:
     return value
 
 
+# Strict: pydantic would else read true as 1 and "8" as 8. An integer still passes for a float.
+Integer: TypeAlias = Annotated[int, Field(strict=True)]
+Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 WeightBits: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
+    tuple[Integer, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
 ]
 ActivationBits: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(ACTIVATION_BITS)), AfterValidator(_distinct)
+    tuple[Integer, ...],
+    BeforeValidator(_as_tuple),
+    AfterValidator(_bits_among(ACTIVATION_BITS)),
+    AfterValidator(_distinct),
 ]
-NonNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative: TypeAlias = Annotated[Number, Field(ge=0)]
+Positive: TypeAlias = Annotated[Number, Field(gt=0)]
 NonNegativeChoices: TypeAlias = Annotated[
     tuple[NonNegative, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)
 ]
 PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
-Epsilon: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
+JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
+Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
+Count: TypeAlias = Annotated[Integer, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -74,7 +89,7 @@ class LayerRule(_Section):
     match: str
     weight_bits: WeightBits | None = None
     activation_bits: ActivationBits | None = None
-    jr_weight: NonNegativeChoices | None = None
+    jr_weight: JacobianWeights | None = None
     tie: bool = False
 
     @model_validator(mode="after")
@@ -89,7 +104,7 @@ class LayerChoices(_Section):
 
     weight_bits: WeightBits = (2, 3, 4, 6, 8)
     activation_bits: ActivationBits = (3, 4, 6, 8)
-    jr_weight: NonNegativeChoices = (0.0, 1e-4, 1e-3, 1e-2)
+    jr_weight: JacobianWeights = (0.0, 1e-4, 1e-3, 1e-2)
     two_bit_quantizer: Literal[WeightQuantizer.QUANTIZED_BITS, WeightQuantizer.TERNARY] = WeightQuantizer.QUANTIZED_BITS
     rules: tuple[LayerRule, ...] = ()
 
@@ -134,7 +149,7 @@ class DataSpec(_Section):
     validation_examples: Count = 5000
     attack_examples: Count = 256
     flip: bool = False
-    shift_pixels: Annotated[int, Field(ge=0)] = 0
+    shift_pixels: Annotated[Integer, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -165,7 +180,7 @@ class TrainingSpec(_Section):
     start: Literal["parent", "scratch"] = "parent"
     learning_rate: PositiveChoices = (1e-3,)
     weight_decay: NonNegative = 1e-4
-    jr_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    jr_fraction: Annotated[Positive, Field(le=1)] = 1.0
     jr_every: Count = 1
     adversarial_weight: NonNegativeChoices = (0.0,)
     adversarial_epsilon: Epsilon | None = None
@@ -213,7 +228,7 @@ class RobustnessSpec(_Section):
 class BudgetSpec(_Section):
     """How much is spent: trials that are trained, baselines included."""
 
-    trials: Annotated[int, Field(ge=2)] = 40
+    trials: Annotated[Integer, Field(ge=2)] = 40
 
 
 def _constraint(value: Any) -> Any:
@@ -227,7 +242,7 @@ class ObjectiveSpec(_Section):
     """One objective and the value that is worth nothing (a coordinate of the hypervolume's reference point)."""
 
     name: str
-    reference: Annotated[float, Field(allow_inf_nan=False)]
+    reference: Number
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -242,7 +257,7 @@ class StudySpec(_Section):
     """Everything that defines a study; two runs with equal specs, data and versions are the same study."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
     data: DataSpec
     topology: TopologySpec
     layers: LayerChoices = LayerChoices()
@@ -258,6 +273,15 @@ class StudySpec(_Section):
         names = [objective.name for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError(f"objectives must be distinct; got {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _parent_is_used(self) -> Self:
+        if self.parent.file is not None and self.training.start == "scratch":
+            raise ValueError(
+                f"parent.file = {self.parent.file!r} would be ignored, because training.start = 'scratch' begins with "
+                "random weights; leave parent.file out or set training.start = 'parent'"
+            )
         return self
 
     def objective_values(self) -> tuple[Objective, ...]:

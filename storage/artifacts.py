@@ -47,6 +47,11 @@ class ArtifactStore:
         """Use a folder; it is made when the first file comes."""
         self._root = root
 
+    @property
+    def root(self) -> Path:
+        """The folder; two-letter folders in it belong to the store."""
+        return self._root
+
     def put(self, content: Path | bytes) -> str:
         """Store a file, or bytes, and return the digest.
 

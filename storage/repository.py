@@ -86,11 +86,12 @@ class Repository:
         fingerprint = parse_spec(spec, source="the new specification").fingerprint
         with self._writing() as session:
             row = _lock_study(session, study_id)
-            if row.spec_fingerprint != fingerprint:
+            # Both read by today's rules: a key that was added since has its default in the stored one.
+            if parse_spec(row.spec, source=f"stored study {row.name!r}").fingerprint != fingerprint:
                 raise StudyMismatchError(
                     f"study {row.name!r} keeps its specification; only the trial budget may change."
                 )
-            row.spec = plain_json(spec)
+            row.spec, row.spec_fingerprint = plain_json(spec), fingerprint
             session.flush()
             return study_record(row)
 
@@ -248,16 +249,15 @@ class Repository:
             return parent_record(row)
 
     def find_parent(self, study_id: int, key: str) -> ParentRecord | None:
-        """Return the float parent of that key, None where there is none."""
-        with self._reading() as session:
-            row = session.get(ParentRow, (study_id, key))
-            return None if row is None else parent_record(row)
+        """Return the parent with that key, this study's own or else another one's; None where it was never trained.
 
-    def drop_parent(self, study_id: int, key: str) -> None:
-        """Forget a float parent, e.g. because its artifact is lost, so that another can be saved."""
-        with self._writing() as session:
-            _lock_study(session, study_id)
-            session.execute(delete(ParentRow).where(ParentRow.study_id == study_id, ParentRow.key == key))
+        A key says all that a parent is made from, so studies that differ elsewhere share their parents.
+        """
+        query = select(ParentRow).where(ParentRow.key == key)
+        own_first = query.order_by(ParentRow.study_id != study_id, ParentRow.study_id)
+        with self._reading() as session:
+            row = session.scalars(own_first.limit(1)).one_or_none()
+            return None if row is None else parent_record(row)
 
     def save_artifacts(self, study_id: int, *, number: int, digests: Mapping[str, str]) -> None:
         """Store which artifacts a trial has, name -> digest; a name that the trial has already gets the new digest.

@@ -59,6 +59,19 @@ def masked(url: str | URL) -> str:
     return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1***@", text))
 
 
+def check_exists(url: str) -> None:
+    """Refuse an SQLite file that is not there, which opening it would create; other databases pass.
+
+    Raises:
+        StorageError: the file or its folder is missing.
+    """
+    if not url.startswith("sqlite:///"):
+        return
+    _check_folder(make_url(url))
+    if not Path(make_url(url).database or "").is_file():
+        raise StorageError(f"there is no database {masked(url)}; `launch` makes one, or give another --storage.")
+
+
 def open_engine(url: str) -> Engine:
     """Open a database and check that it answers.
 

@@ -16,6 +16,7 @@ class TrialTableRow:
     """One trial of the front.
 
     Attributes:
+        is_suspect: whether a check of the measurement fired.
         values: in the metrics' own units.  # [n_objectives]
         worst_case: accuracy at every radius of the study's grid.  # [n_epsilons]
         mean_weight_bits: over the layers, each counted once whatever its size.
@@ -25,6 +26,7 @@ class TrialTableRow:
 
     number: int
     is_baseline: bool
+    is_suspect: bool
     values: tuple[float, ...]
     worst_case: tuple[float, ...]
     mean_weight_bits: float
@@ -75,6 +77,7 @@ def _row(
     return TrialTableRow(
         number=trial.number,
         is_baseline=is_baseline,
+        is_suspect=measurement.masking_suspect,
         values=tuple(measurement.metric(objective.name) for objective in objectives),
         worst_case=measurement.worst_case,
         mean_weight_bits=fmean(policy.weight_bits for policy in policies),

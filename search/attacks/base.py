@@ -148,7 +148,7 @@ class Attack(ABC):
             x: clean inputs, all classified right.  # [n, ...]
             y: labels.  # [n]
             threat: the ball.
-            start: where an earlier, smaller radius ended; equal to x at first.  # [n, ...]
+            start: where to begin, e.g. where a smaller radius ended; equal to x, it is left to the attack.  # [n, ...]
             rng: the attack's randomness.
         """
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, project
 from search.attacks.fgsm import FGSM
+from search.attacks.geometry import random_perturbation
 from search.attacks.losses import Backward, Loss
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
@@ -140,7 +141,9 @@ def _nested(
 ) -> tuple[Survival, Inputs]:
     """Run one attack over ascending radii on what is allowed there and not yet broken by it."""
     alive = np.ones(len(x), dtype=bool)
-    reached = x.copy()
+    # Drawn for all examples, right or wrong: an example's start does not depend on the model.
+    noise = random_perturbation(x.shape, ThreatModel(epsilon=epsilons[0]), rng)
+    reached = project(x + noise, x, epsilon=epsilons[0], input_range=model.input_range)
     matrix = np.zeros((len(epsilons), len(x)), dtype=bool)
     for index, epsilon in enumerate(epsilons):
         rows = np.flatnonzero(alive & allowed[index])

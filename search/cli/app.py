@@ -4,17 +4,17 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from search.cli.audit import audit
 from search.cli.export import export
 from search.cli.front import front
+from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.launch import launch
 from search.cli.report import report
 from search.cli.status import status
 from search.cli.studies import studies
 from spaces.errors import SearchError
-
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="search",
@@ -32,11 +32,8 @@ def main() -> None:
     try:
         app(prog_name="python -m search")
     except SearchError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        line = Text.assemble(("error:", "bold red"), " ", str(error))
+        Console(stderr=True).print(line, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+        sys.exit(EXIT_INTERRUPTED)

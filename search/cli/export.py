@@ -20,11 +20,14 @@ def export(
 ) -> None:
     """Export a model of the front."""
     from search.bootstrap import open_memory
+    from search.cli.study_names import study_name
+    from search.cli.synthetic import synthetic_warning
     from search.selection import select_trial
 
+    name = study_name(study)
     memory = open_memory(storage)
-    record = memory.repository.get_study(study)
-    trial = select_trial(memory.repository, study, select)
+    record = memory.repository.get_study(name)
+    trial = select_trial(memory.repository, name, select)
     console = Console()
     with console.status(f"exporting trial {trial.number}"):
         from search.exporters.bundle import write_bundle
@@ -39,9 +42,11 @@ def export(
         )
     figures = trial.measurement
     if figures is not None:
+        marked = f" ({synthetic_warning()})" if record.is_synthetic else ""
         console.print(
             f"trial {trial.number}: clean {figures.clean_accuracy:.4f}, robust {figures.robust_accuracy:.4f}, "
-            f"{figures.size_bytes:,} bytes",
+            f"{figures.size_bytes:,} bytes{marked}",
             highlight=False,
+            soft_wrap=True,
         )
-    console.print(f"exported and checked: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"exported and checked: {folder}", highlight=False, markup=False, soft_wrap=True)

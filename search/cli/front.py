@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
+from spaces.errors import SpecError
 
 
 def front(
@@ -19,14 +20,21 @@ def front(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
     """Print the Pareto front of a study."""
+    if as_json and as_csv:
+        raise SpecError("--json and --csv were both given; choose one.")
     from search.bootstrap import open_memory
     from search.cli.front_table import csv_rows, print_front, trial_values
+    from search.cli.study_names import study_name
+    from search.snapshots import read_snapshot
 
-    repository = open_memory(storage).repository
-    trials = repository.front(repository.get_study(study).id, revision=at)
+    name = study_name(study)
+    snapshot = read_snapshot(open_memory(storage).repository, name, revision=at)
+    is_synthetic = snapshot.study.is_synthetic
+    trials = [snapshot.trial(number) for number in snapshot.front_numbers]
     if as_json:
-        sys.stdout.write(json.dumps([trial_values(trial) for trial in trials], indent=1) + "\n")
+        values = [trial_values(trial, is_synthetic=is_synthetic) for trial in trials]
+        sys.stdout.write(json.dumps(values, indent=1) + "\n")
     elif as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(trials))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(trials, is_synthetic=is_synthetic))
     else:
-        print_front(Console(), repository, study, revision=at)
+        print_front(Console(), snapshot)

@@ -1,77 +1,96 @@
 """How a front looks: printed as tables, as JSON values, as rows of text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dashboards.infos.hypervolume import hypervolume_info
-from search.snapshots import read_snapshot
+from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
+from dashboards.labels import format_jr_weight
+from dashboards.snapshot import StudySnapshot
+from search.cli.synthetic import synthetic_warning
 from spaces.objectives import METRICS
-from storage.records import TrialRecord
-from storage.repository import Repository
+from storage.records import TrialRecord, TrialState
 
-_SYNTHETIC = "synthetic data: a dry run of the pipeline, the figures mean nothing"
+# So that a table fits 80 columns.
+_SHORT_HEADINGS = {"clean_accuracy": "clean", "robust_accuracy": "robust", "size_bytes": "bytes", "ram_bytes": "RAM"}
 
 
-def print_front(console: Console, repository: Repository, name: str, *, revision: int | None = None) -> None:
-    """Print the front as a table, the baselines outside it, and the hypervolume of both.
-
-    Raises:
-        SelectionError: no such study or revision.
-    """
-    snapshot = read_snapshot(repository, name, revision=revision)
+def print_front(console: Console, snapshot: StudySnapshot) -> None:
+    """Print the front as a table or why it is empty, the baselines outside it, and the hypervolume of both."""
     info = hypervolume_info(snapshot)
     step = info.steps[-1]
-    front = [snapshot.trial(number) for number in snapshot.front_numbers]
-    outside = [snapshot.trial(number) for number in snapshot.measured_baselines if number not in snapshot.front_numbers]
-    caption = f"[red]{_SYNTHETIC}[/]" if snapshot.study.is_synthetic else None
-    title = f"Pareto front of {name}: {len(front)} trials, revision {step.revision}"
-    console.print(_trial_table(front, title=title, caption=caption, baselines=snapshot.baselines))
+    outside = tuple(number for number in snapshot.measured_baselines if number not in snapshot.front_numbers)
+    if snapshot.study.is_synthetic:
+        console.print(synthetic_warning(), style="red", highlight=False, markup=False, soft_wrap=True)
+    front = trial_table_info(snapshot)
+    if front.rows:
+        title = f"Pareto front of {snapshot.study.name}: {len(front.rows)} trials, revision {step.revision}"
+        console.print(_trial_table(front, title=title))
+    else:
+        console.print(empty_front_words(snapshot), highlight=False, markup=False, soft_wrap=True)
     if outside:
-        title = "baselines that are not on the front"
-        console.print(_trial_table(outside, title=title, caption=caption, baselines=snapshot.baselines))
+        baselines = trial_table_info(replace(snapshot, front_numbers=outside))
+        console.print(_trial_table(baselines, title="baselines that are not on the front"))
     line = f"hypervolume {step.hypervolume:.6g}"
     if info.baseline_hypervolume is not None:
         line += f"; baselines alone (*, widest bits without and with Jacobian terms) {info.baseline_hypervolume:.6g}"
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def _trial_table(trials: Sequence[TrialRecord], *, title: str, caption: str | None, baselines: Sequence[int]) -> Table:
-    """Return the trials as a table that fits 80 columns; baselines carry a star."""
-    table = Table(title=title, caption=caption, title_justify="left")
-    for heading in ("trial", "clean", "robust", "bytes", "worst case at each epsilon", "bits w/a", "JR"):
-        table.add_column(heading, justify="left" if heading.startswith("worst") else "right")
-    for trial in trials:
-        measurement = trial.measurement
-        if measurement is None:
-            continue
+def empty_front_words(snapshot: StudySnapshot) -> str:
+    """Return why a front is empty: what became of the trials, and why the first one failed."""
+    name = snapshot.study.name
+    if any(trial.is_feasible for trial in snapshot.trials):  # the front of an earlier revision
+        return f"the Pareto front of {name} is empty at revision {snapshot.revisions[-1].revision}"
+    failed = [trial for trial in snapshot.trials if trial.state is TrialState.FAILED]
+    n_infeasible = snapshot.count(TrialState.COMPLETE)
+    words = (
+        f"the Pareto front of {name} is empty, because no trial is feasible: {len(failed)} failed, "
+        f"{n_infeasible} infeasible"
+    )
+    return f"{words}; trial {failed[0].number} failed: {failed[0].reason}" if failed else words
+
+
+def _trial_table(info: TrialTableInfo, *, title: str) -> Table:
+    """Return the rows as a table that fits 80 columns; baselines carry a star."""
+    names = [objective.name for objective in info.objectives]
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("trial", justify="right")
+    for name in names:
+        table.add_column(_SHORT_HEADINGS.get(name, name), justify="right")
+    table.add_column("worst case at each epsilon")
+    table.add_column("bits w/a", justify="right")
+    table.add_column("JR", justify="right")
+    for row in info.rows:
         table.add_row(
-            f"{trial.number}{'*' if trial.number in baselines else ''}{'?' if measurement.masking_suspect else ''}",
-            f"{measurement.clean_accuracy:.3f}",
-            f"{measurement.robust_accuracy:.3f}",
-            f"{measurement.size_bytes:,}",
-            " ".join(f"{value:.2f}" for value in measurement.worst_case),
-            _mean_bits(trial),
-            f"{sum(policy.jr_weight for policy in trial.candidate.policies.values()):.1e}",
+            f"{row.number}{'*' if row.is_baseline else ''}{'?' if row.is_suspect else ''}",
+            *(_cell(name, value) for name, value in zip(names, row.values, strict=True)),
+            " ".join(f"{value:.2f}" for value in row.worst_case),
+            _mean_bits(row),
+            format_jr_weight(row.jr_total),
         )
     return table
 
 
-def _mean_bits(trial: TrialRecord) -> str:
-    """Return the mean weight and activation bits over the layers."""
-    policies = trial.candidate.policies.values()
-    weights = [policy.weight_bits for policy in policies]
-    activations = [policy.activation_bits for policy in policies if policy.activation_bits is not None]
-    mean_activation = sum(activations) / len(activations) if activations else 0.0
-    return f"{sum(weights) / len(weights):.1f}/{mean_activation:.1f}"
+def _cell(name: str, value: float) -> str:
+    return f"{value:.3f}" if name.endswith("_accuracy") else f"{value:,.0f}"
 
 
-def trial_values(trial: TrialRecord) -> dict[str, Any]:
+def _mean_bits(row: TrialTableRow) -> str:
+    activation = "-" if row.mean_activation_bits is None else f"{row.mean_activation_bits:.1f}"
+    return f"{row.mean_weight_bits:.1f}/{activation}"
+
+
+def trial_values(trial: TrialRecord, *, is_synthetic: bool) -> dict[str, Any]:
     """Return a trial as JSON values."""
     return {
         "number": trial.number,
+        "is_synthetic": is_synthetic,
         "state": trial.state.value,
         "is_feasible": trial.is_feasible,
         "violations": list(trial.violations),
@@ -83,18 +102,19 @@ def trial_values(trial: TrialRecord) -> dict[str, Any]:
     }
 
 
-def csv_rows(trials: Sequence[TrialRecord]) -> list[list[str]]:
+def csv_rows(trials: Sequence[TrialRecord], *, is_synthetic: bool) -> list[list[str]]:
     """Return a header and one row a trial: number, metrics, worst case by epsilon, then every layer's choices."""
     measured = [(trial, trial.measurement) for trial in trials if trial.measurement is not None]
     if not measured:
-        return [["trial", *METRICS]]
+        return [["trial", "is_synthetic", *METRICS]]
     first, measurement = measured[0]
     layers = list(first.candidate.policies)
-    header = ["trial", *METRICS, *(f"worst_case_at_{epsilon:.6g}" for epsilon in measurement.epsilons)]
+    header = ["trial", "is_synthetic", *METRICS]
+    header += [f"worst_case_at_{epsilon:.6g}" for epsilon in measurement.epsilons]
     header += [f"{layer}.{field}" for layer in layers for field in ("weight_bits", "activation_bits", "jr_weight")]
     rows = [header]
     for trial, figures in measured:
-        row = [str(trial.number), *(repr(getattr(figures, name)) for name in METRICS)]
+        row = [str(trial.number), str(is_synthetic).lower(), *(repr(getattr(figures, name)) for name in METRICS)]
         row += [repr(value) for value in figures.worst_case]
         for layer in layers:
             policy = trial.candidate.policies[layer]

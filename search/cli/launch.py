@@ -1,25 +1,26 @@
 """`launch`: create a study or take it up, run its trials, print the front."""
 
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, StorageOption
 from spaces.errors import SpecError
 
-_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from search.bootstrap import LaunchOptions
 
 
 def launch(
     study: Annotated[str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.")] = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
     trials: Annotated[int | None, typer.Option("--trials", min=2, help="Trials to train, baselines included.")] = None,
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder to look for data in first.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder to look for data in first, before SEARCH_DATA_DIR.")
+    ] = None,
     data: Annotated[
         str | None, typer.Option("--data", help="'synthetic' draws images for a dry run, in a study of its own name.")
     ] = None,
@@ -28,8 +29,7 @@ def launch(
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep models that left the front too.")] = False,
 ) -> None:
     """Search: create the study or go on with it; ends with its Pareto front."""
-    from search.bootstrap import LaunchOptions, open_memory, prepare_worker
-    from search.cli.front_table import print_front
+    from search.bootstrap import LaunchOptions
 
     if data not in (None, "synthetic"):
         raise SpecError(f"--data takes only 'synthetic'; got {data!r}. A study file names its data under [data].")
@@ -48,52 +48,41 @@ def launch(
         overrides=overrides,
     )
     console = Console()
-    with console.status("preparing data and study"):
-        from search.cli.progress import LaunchProgress
-        from search.training.fit import StopRequestedError
+    with StopAfterBatch(console) as interrupt:
+        name = _search(console, options, interrupt)
+    if name is None:
+        console.print("stopped; the same command goes on where this one ended")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    _print_outcome(console, name, storage)
 
-        progress = LaunchProgress(console)
-        worker = prepare_worker(options, progress, _stop_on_interrupt(console))
+
+def _search(console: Console, options: "LaunchOptions", interrupt: StopAfterBatch) -> str | None:
+    """Run the study's trials and return its name, None if Ctrl-C ended them before the work was done."""
+    from search.bootstrap import open_memory, prepare_worker
+    from search.cli.progress import LaunchProgress
+
+    progress = LaunchProgress(console)
+    with console.status("preparing data and study"):
+        worker = prepare_worker(options, progress, interrupt.is_wanted)
+        stored = open_memory(options.storage).repository.get_study(worker.study_name)
+        progress.is_synthetic = stored.is_synthetic
+    # Imported here, because it comes with TensorFlow: what is wrong with the study file is said before that.
+    from search.training.fit import StopRequestedError
+
+    interrupt.begin_training()
     try:
         with progress:
-            is_complete = worker.run()
+            return worker.study_name if worker.run() else None
     except StopRequestedError:
-        is_complete = False
-    if not is_complete:
-        console.print("stopped; the same command goes on where this one ended")
-        raise typer.Exit(_INTERRUPTED)
-    print_front(console, open_memory(storage).repository, worker.study_name)
-    _print_next(console, worker.study_name, storage)
+        return None
 
 
-def _stop_on_interrupt(console: Console) -> Callable[[], bool]:
-    """Turn the first Ctrl-C into a wish that the worker grants after the batch; a second one interrupts at once."""
-    wanted = False
+def _print_outcome(console: Console, name: str, storage: str) -> None:
+    from search.bootstrap import open_memory
+    from search.cli.front_table import print_front
+    from search.cli.next_commands import print_next
+    from search.snapshots import read_snapshot
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal wanted
-        if wanted:
-            signal.default_int_handler(number, frame)
-        wanted = True
-        console.print("stopping after this batch; press Ctrl-C again to stop at once")
-
-    signal.signal(signal.SIGINT, handle)
-    return lambda: wanted
-
-
-def _print_next(console: Console, name: str, storage: str) -> None:
-    where = "" if storage == DEFAULT_STORAGE else f" --storage {storage}"
-    console.print("\nnext:")
-    for command in (
-        f"python -m search front --study {name}{where}",
-        f"python -m search report --study {name}{where} --out report.html",
-        f"python -m search export --study {name}{where} --select knee --format keras --out exported",
-        f"optuna-dashboard {_dashboard_url(storage)}",
-    ):
-        console.print(f"  {command}", highlight=False, soft_wrap=True)
-
-
-def _dashboard_url(storage: str) -> str:
-    from storage.sql import masked, normalize_url
-
-    return masked(normalize_url(storage))
+    snapshot = read_snapshot(open_memory(storage).repository, name)
+    print_front(console, snapshot)
+    print_next(console, name, storage, has_front=bool(snapshot.front_numbers))

@@ -1,40 +1,48 @@
 """What a person sees while a study runs: a live line in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from search.listener import Standing
-from search.training.fit import FitProgress
+from search.cli.synthetic import MARK
 from storage.records import TrialRecord, TrialState
+
+if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
+    from search.listener import Standing
+    from search.training.fit import FitProgress
 
 _LINE_EVERY_S = 30.0
 
 
 class LaunchProgress:
-    """Listens to a worker and draws: trial, epoch, time left, front size and hypervolume."""
+    """Listens to a worker and draws: trial, epoch, time left, front size and hypervolume.
 
-    def __init__(self, console: Console) -> None:
-        """Draw on a console; a live display only where it is a terminal."""
+    Attributes:
+        is_synthetic: whether every trial's figures are marked as those of synthetic data.
+    """
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Draw on a console, a live display only where it is a terminal; `clock` gives seconds."""
+        self.is_synthetic = False
         self._console = console
+        self._clock = clock
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
         )
         self._study: TaskID = self._progress.add_task("study", total=None, note="")
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
-        self._started = time.monotonic()
-        self._trained_at_start: int | None = None
-        self._current = ""
-        self._last_line = time.monotonic()
+        self._trial = ""
+        self._trial_seconds: list[float] = []
+        self._first_batch = self._last_line = clock()
 
     def __enter__(self) -> Self:
         """Start the display."""
@@ -50,57 +58,77 @@ class LaunchProgress:
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a float parent is being trained."""
         described = ", ".join(f"{name} {value:g}" for name, value in choices.items())
-        self._begin("float parent")
-        self._console.print(f"training the float parent ({described}); it is kept for later trials and runs")
+        self._print(f"training the float parent ({described}); it is kept for later trials and runs")
 
-    def trial_started(self, record: TrialRecord, standing: Standing) -> None:
+    def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
-        self._begin(f"trial {record.number}")
+        self._trial = f"trial {record.number}"
+        self._last_line = self._clock()
+        self._progress.reset(self._training, description=self._trial, visible=True, note="starting")
         self._show(standing)
 
-    def fit_progressed(self, progress: FitProgress) -> None:
+    def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar of the training."""
+        now = self._clock()
         done = (progress.epoch - 1) * progress.batches + progress.batch
+        total = progress.epochs * progress.batches
+        if done == 1:
+            self._first_batch = now
+        what = self._trial if progress.quantized else "float parent"
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
-        self._progress.update(self._training, completed=done, total=progress.epochs * progress.batches, note=note)
-        is_due = time.monotonic() - self._last_line > _LINE_EVERY_S
-        if not self._console.is_terminal and (is_due and progress.batch == progress.batches):
-            self._console.print(f"{self._current}: {note}")
-            self._last_line = time.monotonic()
+        if 1 < done < total:
+            # From the second batch on, because the network is traced in the first.
+            note += _left((now - self._first_batch) / (done - 1) * (total - done))
+        self._progress.update(self._training, description=what, completed=done, total=total, note=note)
+        is_due = now - self._last_line > _LINE_EVERY_S
+        if not self._console.is_terminal and is_due and progress.batch == progress.batches:
+            self._print(f"{what}: {note}")
+            self._last_line = now
 
-    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
+    def trial_finished(self, record: TrialRecord, standing: "Standing") -> None:
         """Print the trial's outcome and the study's standing."""
+        if record.measurement is not None:
+            # Without the start, in which a parent may have been trained.
+            self._trial_seconds.append(record.timings["training_s"] + record.timings["measuring_s"])
         self._show(standing)
         if record.state is TrialState.REFUSED:
-            self._console.print(f"trial {record.number:>3}  refused: {record.reason}", style="dim", highlight=False)
+            self._print(f"trial {record.number:>3}  refused: {record.reason}", style="dim")
         elif record.measurement is None:
-            self._console.print(f"trial {record.number:>3}  failed: {record.reason}", style="red", highlight=False)
+            self._print(f"trial {record.number:>3}  failed: {record.reason}", style="red")
         else:
             figures = record.measurement
-            self._console.print(
+            self._print(
                 f"trial {record.number:>3}  clean {figures.clean_accuracy:.3f}  robust {figures.robust_accuracy:.3f}  "
                 f"{figures.size_bytes:>7,} bytes  {'' if record.is_feasible else 'infeasible  '}"
                 f"[{standing.trained}/{standing.budget}]  front {standing.front_size}  "
-                f"hypervolume {standing.hypervolume:.5g}{self._left(standing)}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
+                f"hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
+                f"{f'  {MARK}' if self.is_synthetic else ''}"
             )
 
-    def _begin(self, what: str) -> None:
-        self._current = what
-        self._last_line = time.monotonic()
-        self._progress.reset(self._training, description=what, visible=True, note="starting")
+    def space_exhausted(self, standing: "Standing") -> None:
+        """Say why the study ends before its budget is spent."""
+        self._print(
+            f"every candidate of the search space was tried; the study ends after {standing.trained} of "
+            f"{standing.budget} trials"
+        )
 
-    def _show(self, standing: Standing) -> None:
-        if self._trained_at_start is None:
-            self._trained_at_start = standing.trained
-        note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._left(standing)}"
+    def _print(self, text: str, *, style: str | None = None) -> None:
+        # Without markup: a reason or a name may hold square brackets.
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    def _show(self, standing: "Standing") -> None:
+        note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
         self._progress.update(self._study, completed=standing.trained, total=standing.budget, note=note)
 
-    def _left(self, standing: Standing) -> str:
-        done = standing.trained - (self._trained_at_start or 0)
-        if done < 1 or standing.trained >= standing.budget:
+    def _study_left(self, standing: "Standing") -> str:
+        """Return the time left, from the mean over this run's trials; parents to come are not foreseen."""
+        if not self._trial_seconds or standing.trained >= standing.budget:
             return ""
-        left_s = (time.monotonic() - self._started) / done * (standing.budget - standing.trained)
-        return f"  left {int(left_s // 60)}:{int(left_s % 60):02d}"
+        return _left(sum(self._trial_seconds) / len(self._trial_seconds) * (standing.budget - standing.trained))
+
+
+def _left(seconds: float) -> str:
+    """Return the time left as the end of a line, in minutes and seconds, from an hour on with hours."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"  {hours}:{minutes:02d}:{rest:02d} left" if hours else f"  {minutes}:{rest:02d} left"

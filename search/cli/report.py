@@ -18,8 +18,10 @@ def report(
     """Write the study's figures as one page that works offline."""
     from dashboards.report import write_report
     from search.bootstrap import open_memory
+    from search.cli.study_names import study_name
     from search.snapshots import read_snapshot
 
-    snapshot = read_snapshot(open_memory(storage).repository, study)
+    name = study_name(study)
+    snapshot = read_snapshot(open_memory(storage).repository, name)
     path = write_report(snapshot, out, chosen=trial)
-    Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+    Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)

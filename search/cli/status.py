@@ -14,14 +14,17 @@ def status(
 ) -> None:
     """Print how far a study is: trials by state, front, hypervolume, failures."""
     from search.bootstrap import open_memory
+    from search.cli.study_names import study_name
+    from search.cli.synthetic import synthetic_warning
     from search.snapshots import read_snapshot
     from storage.records import TrialState
 
-    snapshot = read_snapshot(open_memory(storage).repository, study)
+    name = study_name(study)
+    snapshot = read_snapshot(open_memory(storage).repository, name)
     counts = {state.value: snapshot.count(state) for state in TrialState}
     latest = snapshot.revisions[-1]
     values: dict[str, Any] = {
-        "name": study,
+        "name": name,
         "is_synthetic": snapshot.study.is_synthetic,
         "trial_budget": snapshot.spec.budget.trials,
         "trials": counts,
@@ -33,10 +36,10 @@ def status(
     if as_json:
         sys.stdout.write(json.dumps(values, indent=1) + "\n")
         return
-    console = Console(highlight=False, soft_wrap=True)
-    marked = " (synthetic data: a dry run)" if values["is_synthetic"] else ""
-    console.print(f"study {study}{marked}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    marked = f" ({synthetic_warning()})" if values["is_synthetic"] else ""
+    console.print(f"study {name}{marked}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     console.print(f"budget {values['trial_budget']} trials, front {len(values['front'])}, revision {latest.revision}")
     console.print(f"hypervolume {latest.hypervolume:.6g}")
     for number, reason in values["failures"].items():
-        console.print(f"trial {number} failed: {reason}", style="red", markup=False)
+        console.print(f"trial {number} failed: {reason}", style="red")

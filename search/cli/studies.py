@@ -5,8 +5,10 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
+from search.cli.synthetic import MARK
 
 
 def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = False) -> None:
@@ -37,7 +39,7 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
     for heading in ("name", "data", "complete", "failed", "front", "hypervolume"):
         table.add_column(heading)
     for row in rows:
-        data = f"{row['data']} (synthetic)" if row["is_synthetic"] else str(row["data"])
+        data = f"{row['data']} {MARK}" if row["is_synthetic"] else str(row["data"])
         counts = [str(row["complete"]), str(row["failed"]), str(row["front_size"]), f"{row['hypervolume']:.5g}"]
-        table.add_row(str(row["name"]), data, *counts)
+        table.add_row(Text(str(row["name"])), Text(data), *counts)
     Console().print(table)

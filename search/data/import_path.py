@@ -23,6 +23,8 @@ def import_function(import_path: str, *, key: str) -> Callable[..., Any]:
     module_name, colon, name = import_path.partition(":")
     if not (colon and all(part.isidentifier() for part in [*module_name.split("."), name])):
         raise SpecError(f"{where} must read 'package.module:function'.")
+    import search.runtime  # noqa: F401  (the user's module may import TensorFlow, which must find Keras 2 chosen)
+
     _find_user_modules()
     try:
         module = importlib.import_module(module_name)

@@ -104,7 +104,7 @@ def _manifest(
         "data": dict(study.data),
         "spec": dict(study.spec),
         "spec_fingerprint": study.spec_fingerprint,
-        "versions": dict(study.versions),
+        "versions": dict(trial.details.get("versions", study.versions)),
         "checks": dict(checks),
         "files_sha256": dict(files),
     }

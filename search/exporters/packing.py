@@ -47,7 +47,7 @@ def layer_codes(model: TrainedModel, layer: Layer) -> tuple[Codes, NDArray[np.in
 
 def pack_codes(codes: Codes, bits: int) -> bytes:
     """Pack codes into `bits` each, low bits first; 1-bit codes store -1 as 0 and 1 as 1."""
-    flat = codes.ravel()
+    flat = codes.ravel().astype(np.int16)  # int8 cannot hold the mask of 8 bits
     unsigned = ((flat + 1) // 2 if bits == 1 else flat & ((1 << bits) - 1)).astype(np.uint8)
     planes = (unsigned[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
     return np.packbits(planes.ravel(), bitorder="little").tobytes()

@@ -45,8 +45,10 @@ def normalize_batch(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Ten
         fused = tf.raw_ops.FusedBatchNormV3(
             x=image, scale=gamma, offset=beta, mean=[], variance=[], epsilon=NORM_EPSILON, is_training=True
         )
-        mean, population_variance = fused.reserve_space_1, fused.reserve_space_2
-        inv_std = tf.math.rsqrt(population_variance + NORM_EPSILON)
+        count = tf.cast(tf.size(image), image.dtype) / tf.cast(tf.shape(image)[-1], image.dtype)
+        # Not reserve_space_2, which holds the variance on a CPU and its inverse root on a GPU.
+        population_variance = fused.batch_variance * tf.maximum(count - 1, 1) / count
+        mean, inv_std = fused.batch_mean, tf.math.rsqrt(population_variance + NORM_EPSILON)
         statistics.extend((fused.batch_mean, fused.batch_variance))
 
         def gradient(upstream: Tensor, inv_std_upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,7 +62,6 @@ def normalize_batch(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Ten
                 epsilon=NORM_EPSILON,
                 is_training=True,
             )
-            count = tf.cast(tf.size(image), image.dtype) / tf.cast(tf.shape(image)[-1], image.dtype)
             # d inv_std / dx = -inv_std^3 (x - mean) / count
             slope = -inv_std_upstream * inv_std**3 / count
             through_std = image * slope - slope * mean

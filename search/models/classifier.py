@@ -59,6 +59,8 @@ class NetworkClassifier:
         self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
     ) -> tuple[NDArray[np.float32], Inputs]:
         """Return logits [n, n_classes] and the gradient of each example's loss with respect to x, like x."""
+        if not len(x):
+            return self.logits(x), np.zeros_like(x)
         aims = y if targets is None else targets
         parts = []
         for begin in range(0, len(x), _BATCH):

@@ -37,7 +37,7 @@ def load_float_weights(path: Path, topology: Topology) -> Weights:
     except (OSError, KeyError) as error:
         raise SpecError(f"parent.file = {str(path)!r} is not a Keras .h5 file: {error}.") from None
     layers = [group for group in groups if "kernel" in group]
-    norms = [group for group in groups if "gamma" in group]
+    norms = [group for group in groups if "mean" in group]
     expected_layers = [node.name for node in topology.nodes if isinstance(node, Layer)]
     expected_norms = [node.name for node in topology.nodes if isinstance(node, BatchNorm)]
     if len(layers) != len(expected_layers) or len(norms) != len(expected_norms):
@@ -69,6 +69,7 @@ def _layer_groups(root: Any) -> list[Weights]:
 
 
 def _check_shapes(weights: Weights, topology: Topology, path: Path) -> None:
+    """Check shapes; give a bias, scale or offset that the model does without its neutral value."""
     for layer in topology.layers:
         expected, channels = topology.kernel_shape(layer), topology.shapes[layer.name][-1]
         if weights[f"{layer.name}/kernel"].shape != expected:
@@ -77,3 +78,15 @@ def _check_shapes(weights: Weights, topology: Topology, path: Path) -> None:
                 f"{weights[f'{layer.name}/kernel'].shape}; the topology needs {expected}."
             )
         weights.setdefault(f"{layer.name}/bias", np.zeros(channels, np.float32))
+    for node in topology.nodes:
+        if not isinstance(node, BatchNorm):
+            continue
+        channels = topology.shapes[node.name][-1]
+        weights.setdefault(f"{node.name}/gamma", np.ones(channels, np.float32))
+        weights.setdefault(f"{node.name}/beta", np.zeros(channels, np.float32))
+        found = weights[f"{node.name}/mean"].shape
+        if found != (channels,):
+            raise SpecError(
+                f"parent.file = {str(path)!r}: the normalization for {node.name!r} has {found[0]} channels; "
+                f"the topology needs {channels}."
+            )

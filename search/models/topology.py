@@ -127,7 +127,7 @@ class Topology:
         """Node name -> shape of its output, without the batch axis."""
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
-            shapes[node.name] = _output_shape(node, [shapes[name] for name in node.inputs])
+            shapes[node.name] = output_shape(node, [shapes[name] for name in node.inputs])
         return shapes
 
     @property
@@ -172,7 +172,7 @@ class Topology:
     @cached_property
     def activation_owner(self) -> dict[str, str]:
         """Activation node -> the layer whose activation bits it has (the main branch, through additions)."""
-        return {node.name: self._main_layer(node.inputs[0]) for node in self.nodes if isinstance(node, Relu)}
+        return {node.name: self._main_layer(node) for node in self.nodes if isinstance(node, Relu)}
 
     @cached_property
     def slots(self) -> tuple[LayerSlot, ...]:
@@ -228,16 +228,20 @@ class Topology:
         node = self.by_name[name]
         return self._before_rescale(node.inputs[0]) if isinstance(node, Rescale) else name
 
-    def _main_layer(self, name: str) -> str:
-        node = self.by_name[name]
-        if isinstance(node, Layer):
-            return node.name
-        if isinstance(node, Input):
-            raise SpecError(f"topology {self.name!r}: an activation stands before the first layer; it has no owner.")
-        return self._main_layer(node.inputs[0])
+    def _main_layer(self, activation: Relu) -> str:
+        node = self.by_name[activation.inputs[0]]
+        while not isinstance(node, Layer):
+            if isinstance(node, Input):
+                raise SpecError(
+                    f"topology {self.name!r}, node {activation.name!r}: no layer stands before this Relu, so none owns "
+                    "its activation bits. Put it after a layer."
+                )
+            node = self.by_name[node.inputs[0]]
+        return node.name
 
 
-def _output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
+def output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Return the shape of a node's output from those of its inputs, which `TopologyBuilder.build` has checked."""
     match node:
         case Input():
             return node.shape
@@ -251,8 +255,6 @@ def _output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
             return (inputs[0][-1],)
         case Flatten():
             return (math.prod(inputs[0]),)
-        case Add() if len(set(inputs)) != 1:
-            raise SpecError(f"addition {node.name!r} joins different shapes: {list(inputs)}.")
         case _:
             return inputs[0]
 
@@ -265,72 +267,3 @@ def _convolved(shape: Shape, kernel: tuple[int, int], strides: tuple[int, int], 
             (size - window) // stride + 1 for size, window, stride in zip(shape[:2], kernel, strides, strict=True)
         )
     return height, width
-
-
-class TopologyBuilder:
-    """Collects nodes; every method returns the new node's name for the next call."""
-
-    def __init__(self, name: str, input_shape: Shape) -> None:
-        """Start with the input node."""
-        self._name = name
-        self._nodes: list[Node] = [Input(name="input", inputs=(), shape=input_shape)]
-
-    @property
-    def input(self) -> str:
-        """The input node's name."""
-        return self._nodes[0].name
-
-    def add(self, node: Node) -> str:
-        """Append a node whose inputs are already there.
-
-        Raises:
-            SpecError: the name is taken or an input is unknown.
-        """
-        known = {existing.name for existing in self._nodes}
-        if node.name in known:
-            raise SpecError(f"topology {self._name!r}: the name {node.name!r} is taken; node names must be distinct.")
-        unknown = [name for name in node.inputs if name not in known]
-        if unknown:
-            raise SpecError(f"topology {self._name!r}: {node.name!r} reads {unknown}, which do not exist yet.")
-        self._nodes.append(node)
-        return node.name
-
-    def norm_relu(self, source: str) -> str:
-        """Append batch normalization and activation after a layer."""
-        return self.relu(self.norm(source))
-
-    def norm(self, source: str) -> str:
-        """Append batch normalization after a layer."""
-        return self.add(BatchNorm(name=f"{source}_norm", inputs=(source,)))
-
-    def relu(self, source: str) -> str:
-        """Append the activation that is quantized."""
-        return self.add(Relu(name=f"{source}_relu", inputs=(source,)))
-
-    def conv(
-        self, source: str, name: str, *, filters: int, kernel_size: tuple[int, int], strides: tuple[int, int] = (1, 1)
-    ) -> str:
-        """Append a convolution with padding 'same'."""
-        return self.add(Conv2D(name=name, inputs=(source,), filters=filters, kernel_size=kernel_size, strides=strides))
-
-    def depthwise(
-        self, source: str, name: str, *, kernel_size: tuple[int, int], strides: tuple[int, int] = (1, 1)
-    ) -> str:
-        """Append a depthwise convolution with padding 'same'."""
-        return self.add(DepthwiseConv2D(name=name, inputs=(source,), kernel_size=kernel_size, strides=strides))
-
-    def dense(self, source: str, name: str, *, units: int) -> str:
-        """Append a fully connected layer."""
-        return self.add(Dense(name=name, inputs=(source,), units=units))
-
-    def build(self) -> Topology:
-        """Return the topology; its last node gives the logits.
-
-        Raises:
-            SpecError: shapes do not fit, or the last node is not a dense layer.
-        """
-        topology = Topology(name=self._name, nodes=tuple(self._nodes))
-        if not isinstance(self._nodes[-1], Dense):
-            raise SpecError(f"topology {self._name!r} must end in a dense layer that gives the logits.")
-        _ = topology.shapes, topology.activation_owner
-        return topology

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.step import StepKind, TrainingStep, cosine_learning_rate
 from spaces.errors import TrialError
 
@@ -19,8 +20,13 @@ _STALLED = 0.99  # of the cross-entropy of a guess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitProgress:
-    """Where a training stands after a batch; epochs and batches count from 1."""
+    """Where a training stands after a batch; epochs and batches count from 1.
 
+    Attributes:
+        quantized: a candidate's training, or that of its float parent.
+    """
+
+    quantized: bool
     epoch: int
     epochs: int
     batch: int
@@ -56,16 +62,6 @@ class FitPlan:
     adversarial_epsilon: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochRecord:
-    """Means over one epoch."""
-
-    epoch: int
-    cross_entropy: float
-    jacobian_term: float
-    elapsed_s: float
-
-
 class StopRequestedError(Exception):
     """Somebody asked to stop; the work so far is to be left as it is, for the next start."""
 
@@ -77,6 +73,7 @@ def fit(
     batches: Callable[[int], Iterable[Batch]],
     on_progress: Callable[[FitProgress], None],
     should_stop: Callable[[], bool],
+    checkpoint: FitCheckpoint | None = None,
 ) -> tuple[EpochRecord, ...]:
     """Train and return one record per epoch.
 
@@ -86,6 +83,7 @@ def fit(
         batches: epoch (from 0) -> its batches.
         on_progress: called after every batch.
         should_stop: asked after every batch.
+        checkpoint: where every epoch's end is kept, and where an earlier start left one, taken up.
 
     Raises:
         TrialError: the loss is not finite, or stays where a guess would be.
@@ -97,42 +95,64 @@ def fit(
         adversarial_weight=plan.adversarial_weight,
         adversarial_epsilon=plan.adversarial_epsilon,
     )
-    records = []
-    total = plan.epochs * plan.batches_per_epoch
-    for epoch in range(plan.epochs):
+    saved = checkpoint.load() if checkpoint is not None else None
+    if saved is not None:
+        step.load_state(saved.weights, saved.optimizer)
+    records = list(saved.records) if saved is not None else []
+    for epoch in range(len(records), plan.epochs):
         started = time.monotonic()
-        losses = []
-        for index, (x, y) in enumerate(batches(epoch)):
-            number = epoch * plan.batches_per_epoch + index
-            kind = StepKind(
-                quantized=plan.quantized,
-                jacobian=bool(positive) and number % plan.jacobian_every == 0,
-                adversarial=plan.adversarial_weight > 0,
+        losses = _run_epoch(step, plan, epoch, batches(epoch), on_progress, should_stop)
+        cross_entropy, penalty = losses.mean(axis=0)
+        _check_not_stalled(float(losses[len(losses) // 2 :, 0].mean()), epoch=epoch, plan=plan)
+        elapsed_s = time.monotonic() - started
+        records.append(
+            EpochRecord(
+                epoch=epoch + 1,
+                cross_entropy=float(cross_entropy),
+                jacobian_term=float(penalty),
+                elapsed_s=elapsed_s,
             )
-            rate = cosine_learning_rate(plan.learning_rate, step=number, total=total)
-            losses.append(step.run(kind, x, y, learning_rate=rate, seed=(plan.seed, number)).numpy())
-            _check_finite(losses[-1], epoch=epoch, batch=index)
-            progress = FitProgress(
+        )
+        if checkpoint is not None:
+            weights, optimizer = step.state()
+            checkpoint.save(FitState(records=tuple(records), weights=weights, optimizer=optimizer))
+    return tuple(records)
+
+
+def _run_epoch(
+    step: TrainingStep,
+    plan: FitPlan,
+    epoch: int,
+    batches: Iterable[Batch],
+    on_progress: Callable[[FitProgress], None],
+    should_stop: Callable[[], bool],
+) -> NDArray[np.float32]:
+    """Do an epoch's steps and return their losses.  # [n_batches, 2]"""
+    has_jacobian = any(weight > 0 for weight in plan.jacobian_weights.values())
+    losses: list[NDArray[np.float32]] = []
+    for index, (x, y) in enumerate(batches):
+        number = epoch * plan.batches_per_epoch + index
+        kind = StepKind(
+            quantized=plan.quantized,
+            jacobian=has_jacobian and number % plan.jacobian_every == 0,
+            adversarial=plan.adversarial_weight > 0,
+        )
+        rate = cosine_learning_rate(plan.learning_rate, step=number, total=plan.epochs * plan.batches_per_epoch)
+        losses.append(step.run(kind, x, y, learning_rate=rate, seed=(plan.seed, number)).numpy())
+        _check_finite(losses[-1], epoch=epoch, batch=index)
+        on_progress(
+            FitProgress(
+                quantized=plan.quantized,
                 epoch=epoch + 1,
                 epochs=plan.epochs,
                 batch=index + 1,
                 batches=plan.batches_per_epoch,
                 cross_entropy=float(losses[-1][0]),
             )
-            on_progress(progress)
-            if should_stop():
-                raise StopRequestedError
-        cross_entropy, penalty = np.mean(losses, axis=0)
-        _check_not_stalled(float(cross_entropy), epoch=epoch, plan=plan)
-        records.append(
-            EpochRecord(
-                epoch=epoch + 1,
-                cross_entropy=float(cross_entropy),
-                jacobian_term=float(penalty) / plan.jacobian_every,
-                elapsed_s=time.monotonic() - started,
-            )
         )
-    return tuple(records)
+        if should_stop():
+            raise StopRequestedError
+    return np.array(losses)
 
 
 def _check_finite(losses: NDArray[Any], *, epoch: int, batch: int) -> None:
@@ -147,6 +167,6 @@ def _check_not_stalled(cross_entropy: float, *, epoch: int, plan: FitPlan) -> No
     guess = math.log(plan.n_classes)
     if 2 * (epoch + 1) > plan.epochs and cross_entropy >= _STALLED * guess:
         raise TrialError(
-            f"the loss stalled: cross-entropy {cross_entropy:.3f} in epoch {epoch + 1} of {plan.epochs}, "
+            f"the loss stalled: cross-entropy {cross_entropy:.3f} late in epoch {epoch + 1} of {plan.epochs}, "
             f"a guess among {plan.n_classes} classes gives {guess:.3f}"
         )

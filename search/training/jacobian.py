@@ -56,8 +56,8 @@ def jacobian_term(
     products = network.pull_back(forward, directions, n_examples=n_examples, rule=rule)
     total = tf.constant(0.0)
     for tap, product in products.items():
-        activation = tf.stop_gradient(forward.outputs[tap][:n_examples])
-        mean_square = tf.reduce_mean(tf.square(activation))
+        # Over the whole batch: a scale of the same examples as the product would make the estimate biased.
+        mean_square = tf.reduce_mean(tf.square(tf.stop_gradient(forward.outputs[tap])))
         squared_norm = n_classes * tf.reduce_sum(tf.square(product)) / n_examples
         total += 0.5 * weights[network.topology.tap_owner[tap]] * mean_square * squared_norm
     return total

@@ -4,19 +4,21 @@ Everything that differs between candidates (bit widths, lambdas, learning rate, 
 variables, so a step is traced once for each combination of terms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from search.models.network import Mode, Network
+from search.models.network import Mode, Network, Weights
 from search.runtime import tf
 from search.training.jacobian import jacobian_term, unit_vectors
 
 Tensor = Any
 
+_START_SEED = (0x5EED, 0)  # keeps random starts apart from the Jacobian term's directions
 _ADVERSARIAL_STEP = 1.25  # of the radius: Wong, Rice and Kolter 2020, "Fast is better than free"
 
 
@@ -69,6 +71,16 @@ class TrainingStep:
         self._adversarial_epsilon.assign(adversarial_epsilon)
         for variable in self._optimizer.variables():
             variable.assign(tf.zeros_like(variable))
+
+    def state(self) -> tuple[Weights, tuple[NDArray[Any], ...]]:
+        """Return copies of the network's weights and the optimizer's variables."""
+        return self._network.weights(), tuple(variable.numpy() for variable in self._optimizer.variables())
+
+    def load_state(self, weights: Mapping[str, NDArray[np.float32]], optimizer: Sequence[NDArray[Any]]) -> None:
+        """Take up what `state` returned."""
+        self._network.load_weights(weights)
+        for variable, value in zip(self._optimizer.variables(), optimizer, strict=True):
+            variable.assign(value)
 
     def run(self, kind: StepKind, x: Tensor, y: Tensor, *, learning_rate: float, seed: tuple[int, int]) -> Tensor:
         """Do one step and return the batch's losses: cross-entropy and the Jacobian term.  # [2]
@@ -126,17 +138,17 @@ class TrainingStep:
         """Return single-step examples from a random start within the radius (Wong, Rice and Kolter 2020)."""
         network, epsilon = self._network, self._adversarial_epsilon
         low, high = self._settings.input_range
-        start = tf.random.stateless_uniform(tf.shape(x), seed + 1, -1.0, 1.0) * epsilon
+        noise = tf.random.stateless_uniform(tf.shape(x), seed + _START_SEED, -1.0, 1.0) * epsilon
+        # Clipped before the gradient is taken: behind a clip it would be zero, and edge inputs would not move.
+        start = tf.clip_by_value(x + noise, low, high)
         with tf.GradientTape() as tape:
             tape.watch(start)
             kernels = network.quantized_kernels() if quantized else network.float_kernels()
-            forward = network.forward(
-                tf.clip_by_value(x + start, low, high), kernels=kernels, mode=Mode.TRAIN, quantized=quantized
-            )
+            forward = network.forward(start, kernels=kernels, mode=Mode.TRAIN, quantized=quantized)
             loss = _cross_entropy(forward.logits, y)
-        step = _ADVERSARIAL_STEP * epsilon * tf.sign(tape.gradient(loss, start))
-        perturbation = tf.clip_by_value(start + step, -epsilon, epsilon)
-        return tf.stop_gradient(tf.clip_by_value(x + perturbation, low, high))
+        moved = start + _ADVERSARIAL_STEP * epsilon * tf.sign(tape.gradient(loss, start))
+        moved = tf.clip_by_value(moved, x - epsilon, x + epsilon)
+        return tf.stop_gradient(tf.clip_by_value(moved, low, high))
 
 
 def _cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

@@ -52,9 +52,7 @@ def candidate(topology: Topology, *, bits: int, jr_weight: float = 0.0) -> Candi
 def quantized_network(topology: Topology, x: np.ndarray[Any, np.dtype[np.float32]], *, bits: int = 4) -> Network:
     network = Network(topology)
     network.initialize(0)
-    network.load_policies(
-        candidate(topology, bits=bits), calibrate_integer_bits(network, x[:64], mode=Mode.TRAIN)
-    )
+    network.load_policies(candidate(topology, bits=bits), calibrate_integer_bits(network, x[:64], mode=Mode.TRAIN))
     return network
 
 
@@ -93,9 +91,7 @@ def step_ratios(*, rounds: int) -> dict[str, float]:
 
 
 def _step(network: Network, fraction: float) -> TrainingStep:
-    settings = StepSettings(
-        weight_decay=1e-4, jacobian_examples=round(fraction * BATCH), input_range=(0.0, 1.0)
-    )
+    settings = StepSettings(weight_decay=1e-4, jacobian_examples=round(fraction * BATCH), input_range=(0.0, 1.0))
     step = TrainingStep(network, settings)
     owners = network.topology.tap_owner.values()
     step.reset(jacobian_weights=dict.fromkeys(owners, _LAMBDA), adversarial_weight=0.0, adversarial_epsilon=0.0)
@@ -116,9 +112,7 @@ class _NaiveStep:
     def _run(self, x: Any, y: Any) -> Any:
         network = self._network
         with tf.GradientTape() as tape:
-            forward = network.forward(
-                x, kernels=network.quantized_kernels(), mode=Mode.TRAIN_JACOBIAN, quantized=True
-            )
+            forward = network.forward(x, kernels=network.quantized_kernels(), mode=Mode.TRAIN_JACOBIAN, quantized=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=forward.logits)
             total = tf.reduce_mean(losses)
             owners = list(network.topology.tap_owner.values())

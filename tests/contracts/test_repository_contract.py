@@ -282,8 +282,18 @@ def test_first_of_two_parents_with_one_key_stays(repository: Repository) -> None
     assert repository.save_parent(study.id, first) == first
     assert repository.save_parent(study.id, second) == first
     assert repository.find_parent(study.id, first.key) == first
-    repository.drop_parent(study.id, first.key)
-    assert repository.save_parent(study.id, second) == second
+
+
+def test_studies_share_parents_and_prefer_their_own(repository: Repository) -> None:
+    study, other = create(repository), create(repository, name="other")
+    first = ParentRecord(key="digits_cnn/0.5", digest=DIGEST, clean_accuracy=0.75, details={})
+    second = ParentRecord(key="digits_cnn/0.5", digest=OTHER_DIGEST, clean_accuracy=0.5, details={})
+    repository.save_parent(study.id, first)
+    assert repository.find_parent(other.id, first.key) == first
+    repository.save_parent(other.id, second)
+    assert repository.find_parent(other.id, first.key) == second
+    assert repository.find_parent(study.id, first.key) == first
+    assert repository.find_parent(study.id, "another key") is None
 
 
 def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Repository) -> None:

@@ -91,6 +91,7 @@ def test_page_tells_the_facts(realistic_page: str) -> None:
         "tensorflow 2.15.0",
         "the loss is not finite in epoch 2",
         "the same candidate was measured as trial 12",
+        "Accuracy under each attack alone, run on every example that is classified right.",
     ):
         assert fact in text, fact
     assert SYNTHETIC_WARNING not in text

@@ -38,7 +38,7 @@ class Recorder:
         self.progress: list[AuditProgress] = []
         self._interrupt_at = interrupt_at
 
-    def audit_started(self, record: AuditRecord, total: int) -> None:  # noqa: ARG002
+    def audit_started(self, record: AuditRecord, total: int) -> None:
         self.begun_with.append(len(record.attacks))
 
     def audit_progressed(self, progress: AuditProgress) -> None:
@@ -46,7 +46,7 @@ class Recorder:
         if progress.name == self._interrupt_at and progress.norm is Norm.L2:
             raise KeyboardInterrupt
 
-    def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:  # noqa: ARG002
+    def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:
         self.finished.append((outcome.name, outcome.norm))
 
 

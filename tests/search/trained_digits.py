@@ -35,10 +35,10 @@ def digits_spec(*, name: str = "digits") -> StudySpec:
 class NoParents:
     """Keeps nothing."""
 
-    def find(self, topology: Any, choices: Mapping[str, float]) -> Parent | None:  # noqa: ARG002
+    def find(self, topology: Any, choices: Mapping[str, float]) -> Parent | None:
         return None
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
         return None
 
 

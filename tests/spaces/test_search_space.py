@@ -97,7 +97,7 @@ def test_activation_bits_of_a_layer_without_activation_are_refused():
 
 def test_jr_weight_of_a_layer_without_a_term_lists_the_owners():
     with pytest.raises(SpecError, match=r"'shortcut' sets jr_weight.*of their own: conv1, conv2, logits\."):
-        space({"match": "shortcut", "jr_weight": [0.1]})
+        space({"match": "shortcut", "jr_weight": [0.0, 0.1]})
 
 
 def test_rule_may_match_layers_that_lack_the_field_beside_one_that_has_it():
@@ -150,6 +150,13 @@ def test_first_baseline_is_widest_without_jacobian_terms():
     assert {policy.activation_bits for policy in candidate.policies.values()} == {8, None}
     assert not candidate.has_jacobian_term
     assert candidate.topology["width"] == 1.0
+
+
+def test_first_baseline_has_no_jacobian_terms_where_a_rule_chooses_either():
+    search_space = space({"match": "conv*", "jr_weight": [0.1, 0], "tie": True}, {"match": "logits", "jr_weight": 0})
+    plain, regularized = search_space.baselines()
+    assert not search_space.decode(plain).has_jacobian_term
+    assert {name for name in plain if plain[name] != regularized[name]} == {"conv*.jr_weight"}
 
 
 def test_second_baseline_adds_the_median_positive_jacobian_weight():

@@ -152,7 +152,7 @@ def test_repeated_choices_are_refused(key, value):
     assert refusal(layers={key: value}) == f"layers.{key}: choices must be distinct; got {value}."
 
 
-@pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan"), "much"])
+@pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan"), "much", "0.1", True])
 def test_jr_weight_is_a_finite_number_and_not_negative(value):
     assert re.match(r"layers\.jr_weight\[1\] = .*: input should be", refusal(layers={"jr_weight": [0.0, value]}))
 
@@ -169,6 +169,7 @@ def test_jr_weight_is_a_finite_number_and_not_negative(value):
         ("1/2/3", "a fraction such as '4/255'; got '1/2/3'"),
         ("eight", "a fraction such as '4/255'; got 'eight'"),
         ("1e999", "input should be a finite number"),
+        (True, "input should be a valid number"),
     ],
 )
 def test_epsilon_that_is_no_radius_is_refused(value, problem):
@@ -217,6 +218,54 @@ def test_attack_subset_is_part_of_the_validation_split():
 )
 def test_value_out_of_range_is_refused(sections, start):
     assert refusal(**sections).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("sections", "start"),
+    [
+        ({"seed": True}, "seed = True"),
+        ({"budget": {"trials": "8"}}, "budget.trials = '8'"),
+        ({"data": {"name": "digits", "attack_examples": 50.0}}, "data.attack_examples = 50.0"),
+        ({"data": {"name": "digits", "shift_pixels": True}}, "data.shift_pixels = True"),
+        ({"training": {"epochs": True}}, "training.epochs = True"),
+        ({"parent": {"batch_size": "64"}}, "parent.batch_size = '64'"),
+        ({"robustness": {"epsilons": [0.1], "pgd_steps": True}}, "robustness.pgd_steps = True"),
+        ({"layers": {"weight_bits": "8"}}, "layers.weight_bits[0] = '8'"),
+        ({"layers": {"weight_bits": [True]}}, "layers.weight_bits[0] = True"),
+        ({"layers": {"activation_bits": [8, 4.0]}}, "layers.activation_bits[1] = 4.0"),
+        ({"layers": {"rules": [{"match": "*", "weight_bits": True}]}}, "layers.rules[0].weight_bits[0] = True"),
+    ],
+)
+def test_what_only_looks_like_an_integer_is_refused(sections, start):
+    assert refusal(**sections) == f"{start}: input should be a valid integer."
+
+
+@pytest.mark.parametrize(
+    ("sections", "start"),
+    [
+        ({"topology": {"name": "digits_cnn", "width": True}}, "topology.width[0] = True"),
+        ({"training": {"learning_rate": ["1e-3"]}}, "training.learning_rate[0] = '1e-3'"),
+        ({"training": {"weight_decay": True}}, "training.weight_decay = True"),
+        ({"training": {"jr_fraction": True}}, "training.jr_fraction = True"),
+        ({"parent": {"learning_rate": True}}, "parent.learning_rate = True"),
+        ({"objectives": [{"name": "macs", "reference": "9"}] * 2}, "objectives[0].reference = '9'"),
+    ],
+)
+def test_what_only_looks_like_a_number_is_refused(sections, start):
+    assert refusal(**sections).startswith(f"{start}: input should be a valid number")
+
+
+@pytest.mark.parametrize("key", ["jr_weight", "rules[0].jr_weight"])
+def test_jr_weight_without_zero_is_refused(key):
+    layers = {"jr_weight": [0.1, 1]} if key == "jr_weight" else {"rules": [{"match": "conv*", "jr_weight": [0.1, 1]}]}
+    message = f"layers.{key}: choices must contain 0.0, which trial 0, the baseline without Jacobian terms, takes; "
+    assert refusal(layers=layers) == message + "got [0.1, 1.0]."
+
+
+def test_parent_file_that_scratch_would_ignore_is_refused():
+    message = refusal(parent={"file": "mine.h5"}, training={"start": "scratch"})
+    assert "parent.file = 'mine.h5' would be ignored, because training.start = 'scratch'" in message
+    assert message.endswith("leave parent.file out or set training.start = 'parent'.")
 
 
 def test_unknown_metric_of_an_objective_lists_the_known_ones():

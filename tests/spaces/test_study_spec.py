@@ -18,9 +18,19 @@ def test_fraction_is_read_as_a_number():
 
 
 def test_single_value_is_a_choice_of_one():
-    spec = make_spec(layers={"weight_bits": 4, "jr_weight": 0.1}, robustness={"epsilons": "8/255"})
-    assert (spec.layers.weight_bits, spec.layers.jr_weight) == ((4,), (0.1,))
+    spec = make_spec(layers={"weight_bits": 4, "jr_weight": 0.0}, robustness={"epsilons": "8/255"})
+    assert (spec.layers.weight_bits, spec.layers.jr_weight) == ((4,), (0.0,))
     assert spec.robustness.epsilons == (8 / 255,)
+
+
+def test_integer_is_a_number():
+    spec = make_spec(layers={"jr_weight": [0, 1]}, parent={"learning_rate": 1}, robustness={"epsilons": [1, 2]})
+    assert (spec.layers.jr_weight, spec.parent.learning_rate) == ((0.0, 1.0), 1.0)
+    assert {type(value) for value in (*spec.layers.jr_weight, *spec.robustness.epsilons)} == {float}
+
+
+def test_parent_file_is_taken_where_training_starts_from_it():
+    assert make_spec(parent={"file": "mine.h5"}, training={"start": "parent"}).parent.file == "mine.h5"
 
 
 def test_ternary_can_be_chosen():

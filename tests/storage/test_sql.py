@@ -8,7 +8,7 @@ from spaces.errors import StorageError
 from storage import sql
 from storage.migrations import upgrade
 from storage.repository import Repository
-from storage.sql import masked, normalize_url, open_engine, storage_errors, write_engine
+from storage.sql import check_exists, masked, normalize_url, open_engine, storage_errors, write_engine
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,17 @@ def test_broken_constraint_is_not_taken_for_a_failing_database(engine: Engine) -
 
 def test_repository_shows_the_masked_url(repository: Repository, database: Path) -> None:
     assert repr(repository) == f"Repository('sqlite:///{database}')"
+
+
+def test_a_missing_sqlite_file_is_named_and_not_created(tmp_path: Path) -> None:
+    path = tmp_path / "typo.db"
+    with pytest.raises(StorageError, match=r"no database sqlite:///.*typo\.db; `launch` makes one"):
+        check_exists(normalize_url(str(path)))
+    assert not path.exists()
+
+
+def test_an_existing_file_and_other_databases_pass(tmp_path: Path) -> None:
+    path = tmp_path / "studies.db"
+    path.touch()
+    check_exists(normalize_url(str(path)))
+    check_exists("postgresql+psycopg://user@host/name")

@@ -1,6 +1,7 @@
 """A small convolutional network for 8x8 digits: three convolutions and a dense layer."""
 
-from search.models.topology import GlobalAveragePool, Shape, Topology, TopologyBuilder
+from search.models.topology import GlobalAveragePool, Shape, Topology
+from search.models.topology_builder import TopologyBuilder
 
 
 def build(*, input_shape: Shape, n_classes: int, width: float) -> Topology:

@@ -3,7 +3,8 @@
 Source: github.com/mlcommons/tiny, benchmark/training/image_classification/keras_model.py; 78,666 parameters at width 1.
 """
 
-from search.models.topology import Add, GlobalAveragePool, Rescale, Shape, Topology, TopologyBuilder
+from search.models.topology import Add, GlobalAveragePool, Rescale, Shape, Topology
+from search.models.topology_builder import TopologyBuilder
 
 
 def build(*, input_shape: Shape, n_classes: int, width: float) -> Topology:

@@ -26,7 +26,7 @@ class LinearModel:
         y: Labels,
         *,
         loss: Loss,
-        backward: Backward,  # noqa: ARG002
+        backward: Backward,
         targets: Labels | None = None,
     ) -> tuple[NDArray[np.float32], Inputs]:
         logits = self.logits(x)

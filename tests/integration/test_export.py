@@ -1,0 +1,65 @@
+"""The exported model in the hands of someone who has QKeras and nothing of ours."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from search.data.digits import load_digits
+from search.data.splits import split
+from search.selection import select_trial
+from tests.integration.tiny import clean_environment, run_search
+
+pytestmark = pytest.mark.slow
+
+QKERAS_ALONE = """
+import os, sys
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+import numpy as np
+from qkeras.utils import load_qmodel
+data = np.load(sys.argv[2])
+logits = load_qmodel(sys.argv[1], compile=False).predict(data["x"], verbose=0)
+assert not any(name.split(".")[0] in ("search", "spaces", "storage") for name in sys.modules)
+print((logits.argmax(axis=1) == data["y"]).mean())
+"""
+
+
+def test_exported_model_is_the_one_that_the_manifest_describes(tiny, tmp_path):
+    shown = run_search("export", "--study", "tiny", "--select", "knee", "--out", str(tmp_path), folder=tiny.folder)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    record = select_trial(tiny.memory.repository, "tiny", "knee")
+    study = tiny.memory.repository.get_study("tiny")
+    folder = tmp_path / f"tiny-trial-{record.number}"
+    assert str(folder) in shown.stdout
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["trial"] == record.number
+    assert manifest["measurement"] == record.measurement.to_json()
+    assert manifest["candidate"] == record.candidate.to_json()
+    assert manifest["seed"] == record.seed
+    assert manifest["spec"]["seed"] == 3
+    assert manifest["spec_fingerprint"] == study.spec_fingerprint
+    assert manifest["versions"] == study.versions
+    assert set(manifest["versions"]) >= {"cosearch", "tensorflow", "qkeras", "optuna"}
+    assert manifest["notes"] == []
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    assert manifest["files_sha256"] == {name: value for name, value in files.items() if name != "manifest.json"}
+    assert set(files) == {"model.h5", "model_config.json", "parameters.bin", "manifest.json"}
+    assert (folder / "parameters.bin").stat().st_size == manifest["measurement"]["size_bytes"]
+
+    data = split(load_digits(), validation_examples=300, attack_examples=40, seed=3)
+    assert manifest["data"]["fingerprint"] == data.fingerprint
+    np.savez(tmp_path / "validation.npz", x=data.validation.inputs(), y=data.validation.y)
+    alone = subprocess.run(
+        [sys.executable, "-c", QKERAS_ALONE, str(folder / "model.h5"), str(tmp_path / "validation.npz")],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert float(alone.stdout) == manifest["measurement"]["clean_accuracy"]

@@ -1,0 +1,121 @@
+"""The plain lines of a launch, with a clock that is set by hand."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from search.cli.progress import LaunchProgress
+from search.listener import Standing
+from search.training.fit import FitProgress
+from storage.records import TrialState
+from tests.dashboards.builders import make_trial
+
+STANDING = Standing(trained=1, budget=3, refused=0, front_size=1, hypervolume=12.5)
+
+
+class Shown:
+    """A progress that writes text, and the seconds that its clock shows."""
+
+    def __init__(self, *, is_terminal: bool = False) -> None:
+        self.now_s = 0.0
+        self._output = io.StringIO()
+        console = Console(file=self._output, force_terminal=is_terminal, width=200, color_system=None)
+        self.progress = LaunchProgress(console, clock=lambda: self.now_s)
+
+    def lines(self) -> list[str]:
+        return self._output.getvalue().splitlines()
+
+    def train(self, *, epochs: int, batches: int, seconds_a_batch: float, quantized: bool) -> None:
+        for epoch in range(1, epochs + 1):
+            for batch in range(1, batches + 1):
+                self.now_s += seconds_a_batch
+                self.progress.fit_progressed(
+                    FitProgress(
+                        quantized=quantized,
+                        epoch=epoch,
+                        epochs=epochs,
+                        batch=batch,
+                        batches=batches,
+                        cross_entropy=0.9124,
+                    )
+                )
+
+
+def measured(number: int, *, seconds: float):
+    return replace(make_trial(number), timings={"training_s": seconds, "measuring_s": 0.0})
+
+
+def test_float_parent_tells_its_time_left_in_plain_lines():
+    shown = Shown()
+    shown.progress.trial_started(make_trial(0), STANDING)
+    shown.train(epochs=4, batches=5, seconds_a_batch=8.0, quantized=False)
+    # 40 seconds an epoch; the last line has nothing left to tell.
+    assert shown.lines() == [
+        "float parent: epoch 1/4  loss 0.912  2:00 left",
+        "float parent: epoch 2/4  loss 0.912  1:20 left",
+        "float parent: epoch 3/4  loss 0.912  0:40 left",
+        "float parent: epoch 4/4  loss 0.912",
+    ]
+
+
+def test_first_batch_which_traces_the_network_does_not_count():
+    shown = Shown()
+    shown.progress.trial_started(make_trial(0), STANDING)
+    shown.now_s = 1000.0
+    shown.train(epochs=2, batches=10, seconds_a_batch=2.0, quantized=True)
+    assert shown.lines()[0] == "trial 0: epoch 1/2  loss 0.912  0:20 left"
+
+
+def test_rate_is_that_of_this_training_not_of_the_parent_before_it():
+    shown = Shown()
+    shown.progress.trial_started(make_trial(0), STANDING)
+    shown.train(epochs=1, batches=5, seconds_a_batch=100.0, quantized=False)
+    shown.train(epochs=2, batches=5, seconds_a_batch=10.0, quantized=True)
+    assert shown.lines()[1:] == ["trial 0: epoch 1/2  loss 0.912  0:50 left", "trial 0: epoch 2/2  loss 0.912"]
+
+
+def test_hours_left_are_written_as_hours():
+    shown = Shown()
+    shown.progress.trial_started(make_trial(0), STANDING)
+    shown.train(epochs=2, batches=2, seconds_a_batch=2000.0, quantized=True)
+    assert shown.lines()[0].endswith("1:06:40 left")
+
+
+def test_live_line_tells_the_time_left():
+    shown = Shown(is_terminal=True)
+    with shown.progress:
+        shown.progress.trial_started(make_trial(0), STANDING)
+        for batch in (1, 2):
+            shown.now_s += 2.0
+            shown.progress.fit_progressed(
+                FitProgress(quantized=False, epoch=1, epochs=2, batch=batch, batches=10, cross_entropy=0.9)
+            )
+    assert any("float parent" in line and "epoch 1/2  loss 0.900  0:36 left" in line for line in shown.lines())
+
+
+def test_study_s_time_left_is_the_mean_trial_times_the_trials_to_come():
+    shown = Shown()
+    shown.progress.trial_finished(measured(0, seconds=30.0), STANDING)
+    shown.progress.trial_finished(measured(1, seconds=60.0), replace(STANDING, trained=2))
+    shown.progress.trial_finished(measured(2, seconds=60.0), replace(STANDING, trained=3))
+    first, second, third = shown.lines()
+    assert first.endswith("[1/3]  front 1  hypervolume 12.5  1:00 left")
+    assert second.endswith("[2/3]  front 1  hypervolume 12.5  0:45 left")
+    assert third.endswith("[3/3]  front 1  hypervolume 12.5")
+
+
+def test_figures_of_synthetic_data_are_marked():
+    shown = Shown()
+    shown.progress.is_synthetic = True
+    shown.progress.trial_finished(measured(0, seconds=30.0), STANDING)
+    assert shown.lines()[0].endswith("  (synthetic)")
+
+
+@pytest.mark.parametrize(("state", "word"), [(TrialState.REFUSED, "refused"), (TrialState.FAILED, "failed")])
+def test_reason_is_printed_with_its_square_brackets_in_one_line(state, word):
+    reason = "layers [bold]conv0[/] and [/] " + "of a long name " * 20 + "end"
+    shown = Shown()
+    shown.progress.trial_finished(make_trial(4, state=state, reason=reason), STANDING)
+    assert shown.lines() == [f"trial   4  {word}: {reason}"]

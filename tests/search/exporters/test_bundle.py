@@ -1,0 +1,256 @@
+"""The bundle of one trial: checked files with their hashes, or nothing at all; and a model that QKeras alone loads."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.exporters import keras as keras_exporter
+from search.exporters.bundle import EXPORTERS, write_bundle
+from search.exporters.packing import pack_model
+from search.models.classifier import NetworkClassifier
+from search.models.network import Network
+from search.models.trained_model import TrainedModel
+from spaces.errors import ArtifactError, ExportError
+from storage.artifacts import ArtifactStore
+from storage.records import StudyRecord, TrialRecord, TrialState
+from tests.builders import build_measurement, build_spec
+from tests.search.exporters.builders import make_model
+from tests.search.models.builders import make_inputs
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def build_study(**data: Any) -> StudyRecord:
+    spec = build_spec()
+    return StudyRecord(
+        id=1,
+        name="tiny",
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data={"name": "digits", "is_synthetic": False, **data},
+        versions={"python": "3.11"},
+        created_at=NOW,
+    )
+
+
+def build_trial(model: TrainedModel, **details: Any) -> TrialRecord:
+    return TrialRecord(
+        number=7,
+        state=TrialState.COMPLETE,
+        candidate=model.candidate,
+        seed=42,
+        measurement=build_measurement(0.9, 0.5, size_bytes=100),
+        violations=(),
+        reason=None,
+        timings={},
+        details=details,
+        owner="w",
+        is_told=True,
+        started_at=NOW,
+        finished_at=NOW,
+    )
+
+
+class Shelf:
+    """A trial with its stored model, and a folder to export to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "artifacts"
+        self.out = folder / "out"
+        self.model = make_model(shift=3)
+        self.artifacts = ArtifactStore(self.root)
+        self.digests = {name: self.artifacts.put(content) for name, content in self.model.to_files().items()}
+
+    def write(self, *, digests: Mapping[str, str] | None = None, **changes: Any) -> Path:
+        fields: dict[str, Any] = {"artifacts": self.artifacts, "formats": ["keras"], "out": self.out, **changes}
+        study, trial = fields.pop("study", build_study()), fields.pop("trial", build_trial(self.model))
+        return write_bundle(study, trial, digests=self.digests if digests is None else digests, **fields)
+
+    def leftovers(self) -> list[str]:
+        return sorted(path.name for path in self.out.iterdir()) if self.out.exists() else []
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shelf, Path]:
+    shelf = Shelf(tmp_path_factory.mktemp("bundle"))
+    return shelf, shelf.write()
+
+
+def expected_logits(model: TrainedModel, x: Any) -> Any:
+    network = Network(model.topology)
+    network.load_weights(model.weights)
+    network.load_policies(model.candidate, model.integer_bits)
+    classifier = NetworkClassifier(network, input_range=(0.0, 1.0))
+    classifier.refresh()
+    return classifier.logits(x)
+
+
+def test_stored_model_reads_back_equal() -> None:
+    model = make_model(shift=1)
+    again = TrainedModel.from_files(model.to_files())
+    assert again.topology == model.topology
+    assert again.candidate == model.candidate
+    assert again.integer_bits == model.integer_bits
+    for name, value in model.weights.items():
+        np.testing.assert_array_equal(again.weights[name], value)
+    assert again.to_files() == model.to_files()
+
+
+def test_manifest_has_the_hash_of_every_file(written: tuple[Shelf, Path]) -> None:
+    shelf, folder = written
+    assert folder == shelf.out / "tiny-trial-7"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"model.h5", "model_config.json", "parameters.bin", "manifest.json"}
+    assert set(manifest["files_sha256"]) == files - {"manifest.json"}
+    for name, digest in manifest["files_sha256"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert shelf.leftovers() == ["tiny-trial-7"]
+
+
+def test_manifest_says_what_was_exported_and_checked(written: tuple[Shelf, Path]) -> None:
+    shelf, folder = written
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["study"], manifest["trial"], manifest["seed"]) == ("tiny", 7, 42)
+    assert manifest["candidate"] == shelf.model.candidate.to_json()
+    assert manifest["measurement"]["clean_accuracy"] == 0.9
+    assert manifest["checks"]["keras"]["largest_logit_difference"] == 0
+    assert manifest["checks"]["keras"]["parameters_bytes"] == (folder / "parameters.bin").stat().st_size
+    assert manifest["notes"] == []
+    assert (folder / "parameters.bin").read_bytes() == pack_model(shelf.model)
+
+
+@pytest.mark.slow
+def test_exported_model_loads_with_qkeras_alone_and_gives_the_same_logits(
+    written: tuple[Shelf, Path], tmp_path: Path
+) -> None:
+    shelf, folder = written
+    x = make_inputs(shelf.model.topology, 16, seed=8)
+    np.save(tmp_path / "x.npy", x)
+    script = (
+        "import sys, numpy as np\n"
+        "from qkeras.utils import load_qmodel\n"
+        "model = load_qmodel(sys.argv[1], compile=False)\n"
+        "np.save('logits.npy', model(np.load('x.npy')).numpy())\n"
+        "assert not {'search', 'spaces', 'storage'} & set(sys.modules)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(folder / "model.h5")],
+        cwd=tmp_path,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        check=True,
+        capture_output=True,
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), expected_logits(shelf.model, x))
+
+
+def fake_exporter(model: TrainedModel, folder: Path) -> dict[str, Any]:
+    (folder / "fake.bin").write_bytes(b"content")
+    return {"checked": True}
+
+
+def test_notes_name_the_users_parent_and_synthetic_data(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
+    study = build_study(is_synthetic=True, note="Drawn images.")
+    trial = build_trial(shelf.model, parent={"source": "mine.h5"})
+    folder = shelf.write(formats=["fake"], study=study, trial=trial)
+    notes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["notes"]
+    assert notes == [
+        "Drawn images.",
+        "The float parent is the user's file mine.h5.",
+        "Synthetic data: a dry run of the pipeline, the figures mean nothing.",
+    ]
+
+
+def test_an_existing_folder_is_left_alone(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
+    (shelf.out / "tiny-trial-7").mkdir(parents=True)
+    with pytest.raises(ExportError, match="tiny-trial-7 exists; remove it or choose another --out"):
+        shelf.write(formats=["fake"])
+    assert list((shelf.out / "tiny-trial-7").iterdir()) == []
+    assert shelf.leftovers() == ["tiny-trial-7"]
+
+
+@pytest.mark.parametrize(("formats", "named"), [(["keras", "coffee"], "got coffee"), ([], "got nothing")])
+def test_an_unknown_format_is_refused_with_the_known_ones(shelf: Shelf, formats: list[str], named: str) -> None:
+    with pytest.raises(ExportError, match=f"--format takes .*keras.*{named}"):
+        shelf.write(formats=formats)
+    assert shelf.leftovers() == []
+
+
+def test_a_trial_without_stored_model_is_refused_with_the_way_out(shelf: Shelf) -> None:
+    with pytest.raises(ArtifactError, match=r"trial 7 of study 'tiny' has no stored model.*--keep-all"):
+        shelf.write(digests={})
+
+
+def test_a_model_that_lacks_a_file_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(ArtifactError, match=r"lacks weights\.npz"):
+        shelf.write(digests={"model.json": shelf.digests["model.json"]})
+    assert shelf.leftovers() == []
+
+
+def test_a_damaged_artifact_is_refused(shelf: Shelf) -> None:
+    digest = shelf.digests["weights.npz"]
+    path = shelf.root / digest[:2] / digest
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(ArtifactError, match="is damaged"):
+        shelf.write()
+    assert shelf.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    "error", [ExportError("check failed."), OSError(28, "No space left on device"), RuntimeError()]
+)
+def test_an_exporter_that_fails_leaves_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def failing(model: TrainedModel, folder: Path) -> dict[str, Any]:
+        (folder / "half.bin").write_bytes(b"half")
+        raise error
+
+    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
+    monkeypatch.setitem(EXPORTERS, "failing", failing)
+    expected = ExportError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        shelf.write(formats=["fake", "failing"])
+    assert shelf.leftovers() == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ExportError, match=r"--out .*file cannot be written"):
+        shelf.write(out=tmp_path / "file")
+
+
+def test_other_logits_after_reloading_fail_the_export(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = keras_exporter.build_qkeras
+
+    def with_a_wrong_bias(*arguments: Any, **options: Any) -> Any:
+        built = build(*arguments, **options)
+        kernel, bias = built.get_layer("dense").get_weights()
+        built.get_layer("dense").set_weights([kernel, bias + 0.5])
+        return built
+
+    monkeypatch.setattr(keras_exporter, "build_qkeras", with_a_wrong_bias)
+    with pytest.raises(ExportError, match=r"other logits .*largest difference 0\.5"):
+        shelf.write()
+    assert shelf.leftovers() == []
+
+
+def test_a_flash_image_of_another_size_fails_the_export(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras_exporter, "pack_model", lambda model: pack_model(model) + b"!")
+    with pytest.raises(ExportError, match="the search counted size_bytes"):
+        shelf.write()
+    assert shelf.leftovers() == []
