@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import search.audit
 from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
-from search.bootstrap import open_memory
+from search.bootstrap import create_memory
 from search.cli.app import app
 from spaces.errors import ArtifactError, SelectionError, StudyMismatchError
 from tests.builders import build_outcome
@@ -23,7 +23,7 @@ SHORT = ("noise", "fmn", "apgd-ce")
 def storage(tmp_path: Path) -> str:
     """A database with a study of three complete trials, two of them with a stored model."""
     path = str(tmp_path / "studies.db")
-    memory, spec = open_memory(path), digits_spec()
+    memory, spec = create_memory(path), digits_spec()
     study = memory.repository.create_study(
         name=spec.name,
         spec=spec.model_dump(mode="json"),
