@@ -65,7 +65,7 @@ def test_launch_ends_with_the_front_and_the_next_commands(tiny):
     assert f"[{TRIALS}/{TRIALS}]" in output
     _, after = output.split("Pareto front of tiny: ")
     for command in ("front --study tiny", "report --study tiny", "export --study tiny --select knee"):
-        assert f"python -m search {command}" in after
+        assert f" -m search {command}" in after  # by whichever interpreter runs the tests
     assert "synthetic" not in output
 
 
