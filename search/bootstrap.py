@@ -117,7 +117,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     if options.synthetic:
         spec = spec.model_copy(update={"name": f"{spec.name}-synthetic"})
     with _errors_name(options.study):
-        dataset = _load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
+        dataset = load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
         topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
         space = SearchSpace(spec, topologies[0].slots)
         _check_batches(spec, dataset)
@@ -192,7 +192,7 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: "AuditListene
             "Choose a trial of the front, or launch with --keep-all."
         )
     spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
-    dataset = _load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
+    dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
     _check_same_data(study, dataset)
     return Auditor(
         AuditParts(
@@ -219,7 +219,13 @@ def _errors_name(source: str) -> Iterator[None]:
         raise type(error)(f"{source}: {error}") from error
 
 
-def _load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> "Dataset":
+def load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> "Dataset":
+    """Load and split a study's data.
+
+    Raises:
+        SpecError: a radius lies outside the input range.
+        DataError: the data are not to be had.
+    """
     from search.data.sources import find_source, load_raw
     from search.data.splits import split
 
