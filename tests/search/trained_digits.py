@@ -1,7 +1,9 @@
 """A small network, trained for seconds on scikit-learn's digits, as the search would store it."""
 
+import tempfile
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from search.data.dataset import Dataset
@@ -10,6 +12,7 @@ from search.data.splits import split
 from search.evaluation import Evaluator, Parent, Watch
 from search.models.topologies import make_topology
 from search.models.trained_model import TrainedModel
+from search.training.checkpoint import FitCheckpoint
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
 from spaces.study_spec import StudySpec
@@ -33,13 +36,23 @@ def digits_spec(*, name: str = "digits") -> StudySpec:
 
 
 class NoParents:
-    """Keeps nothing."""
+    """Keeps nothing beyond the run."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._checkpoint = FitCheckpoint(Path(self._folder.name) / "unfinished.npz")
 
     def find(self, topology: Any, choices: Mapping[str, float]) -> Parent | None:
         return None
 
+    def checkpoint(self, choices: Any) -> FitCheckpoint:
+        return self._checkpoint
+
     def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
         return None
+
+    def close(self) -> None:
+        self._folder.cleanup()
 
 
 @cache
@@ -62,4 +75,8 @@ def trained_digits() -> TrainedModel:
         training={"learning_rate": 2e-3, "adversarial_weight": 0.0},
     )
     watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=lambda: False)
-    return Evaluator(spec, dataset, NoParents()).evaluate(candidate, seed=0, watch=watch).model
+    parents = NoParents()
+    try:
+        return Evaluator(spec, dataset, parents).evaluate(candidate, seed=0, watch=watch).model
+    finally:
+        parents.close()
