@@ -10,6 +10,7 @@
     |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
     |-- StudyMismatchError          3   the stored study differs from what was given now
     |-- StorageError                4   the database cannot be reached or used
+    |-- FencedError                 4   another worker has the trial now; a worker drops it and goes on
     `-- TrialError                  -   one trial failed; recorded with its reason, the study goes on
 
 The command line turns any of them into one line and the exit code.
@@ -57,7 +58,21 @@ class StudyMismatchError(SearchError):
 
 
 class StorageError(SearchError):
-    """The database cannot be reached, is locked by another program, or has an unknown schema."""
+    """The database cannot be reached, is locked by another program, or has an unknown schema.
+
+    Attributes:
+        is_transient: whether the same call may well succeed later, because a server or a lock was away.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, is_transient: bool = False) -> None:
+        super().__init__(message)
+        self.is_transient = is_transient
+
+
+class FencedError(SearchError):
+    """A worker's lease on a trial ended and another worker took it over; what comes from the first one is refused."""
 
     exit_code = 4
 

@@ -1,9 +1,10 @@
-"""Dominance, non-dominated ranks, hypervolume and the knee, as pure functions of points to be minimized.
+"""Dominance, non-dominated ranks, hypervolume, the knee and two orders of a front, for points to be minimized.
 
 All functions take losses: every column is minimized (`spaces.objectives.losses` makes them). Equal points do not
 dominate each other, so ties stay.
 """
 
+from heapq import heapify, heappop, heapreplace
 from typing import TypeAlias
 
 import numpy as np
@@ -125,9 +126,92 @@ def knee(front: Losses, reference_point: NDArray[np.float64]) -> int:
     """
     if not len(front):
         raise SearchError("an empty front has no knee.")
-    gains = np.maximum(reference_point - front, 0.0)
-    scaled = gains / np.maximum(gains.max(axis=0), np.finfo(np.float64).tiny)
+    scaled = _scaled_gains(front, reference_point)
     volumes = np.prod(scaled, axis=1)
     if volumes.max() > 0:
         return int(np.argmax(volumes))
     return int(np.argmax(scaled.sum(axis=1)))
+
+
+def _scaled_gains(points: Losses, reference_point: NDArray[np.float64]) -> Losses:
+    """Return how far points beat the reference, at least 0, as a part of the largest such gain per objective."""
+    gains = np.maximum(reference_point - points, 0.0)
+    scaled: Losses = gains / np.maximum(gains.max(axis=0), np.finfo(np.float64).tiny)
+    return scaled
+
+
+def exclusive_volume(point: NDArray[np.float64], others: Losses, reference_point: NDArray[np.float64]) -> float:
+    """Return the volume within the reference point that `point` dominates and none of `others` does.
+
+    What the others dominate of the point's box is dominated by their componentwise maxima with the point (While,
+    Bradstreet and Barone 2012, "A fast way of calculating exact hypervolumes").
+    """
+    shared = hypervolume(np.maximum(others, point), reference_point)
+    return max(0.0, hypervolume(point[np.newaxis], reference_point) - shared)
+
+
+def contribution_order(front: Losses, reference_point: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the indices of mutually non-dominated points by what they add to the hypervolume, best first.
+
+    The point with the least exclusive volume becomes the last one and is taken away, then the next (Beume, Naujoks
+    and Emmerich 2007, "SMS-EMOA"). Exclusive volumes of the whole front would put two nearly equal good points both
+    behind every poor one, because each is hidden by the other. Equal volumes, such as the zeros of points that do not
+    beat the reference everywhere, are ordered by the sum of the gains scaled as in `knee`, then by index.
+
+    Args:
+        front: losses.  # [n_points, n_objectives]
+        reference_point: the worst corner.  # [n_objectives]
+
+    Returns:
+        A permutation.  # [n_points]
+    """
+    if not len(front):
+        return np.zeros(0, dtype=np.int64)
+    balance = _scaled_gains(front, reference_point).sum(axis=1)
+    remaining = np.ones(len(front), dtype=bool)
+
+    def key(index: int) -> tuple[float, float, int]:
+        others = remaining.copy()
+        others[index] = False
+        return exclusive_volume(front[index], front[others], reference_point), float(balance[index]), -index
+
+    # A volume only grows when another point goes, so an old key is a lower bound: the first to stand anew is the least.
+    keys = [key(index) for index in range(len(front))]
+    heapify(keys)
+    worst_first: list[int] = []
+    while keys:
+        index = -keys[0][2]
+        fresh = key(index)
+        heapreplace(keys, fresh)
+        if keys[0] == fresh:
+            heappop(keys)
+            worst_first.append(index)
+            remaining[index] = False
+    return np.array(worst_first[::-1], dtype=np.int64)
+
+
+def epsilon_net_order(front: Losses, reference_point: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the indices of mutually non-dominated points so that the first k cover the front, for every k.
+
+    The knee is first; each next point is the one farthest from those before it, in objectives scaled to their range on
+    the front (Schmucker et al. 2021, "Multi-objective Asynchronous Successive Halving",
+    https://arxiv.org/abs/2106.12639). Of equally far points the one with the smaller index comes first.
+
+    Args:
+        front: losses.  # [n_points, n_objectives]
+        reference_point: for the knee.  # [n_objectives]
+
+    Returns:
+        A permutation.  # [n_points]
+    """
+    if not len(front):
+        return np.zeros(0, dtype=np.int64)
+    spans = np.ptp(front, axis=0)
+    scaled = front / np.where(spans > 0, spans, 1.0)
+    order = [knee(front, reference_point)]
+    distances = np.full(len(front), np.inf)
+    while len(order) < len(front):
+        distances = np.minimum(distances, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
+        distances[order] = -1.0
+        order.append(int(np.argmax(distances)))
+    return np.array(order, dtype=np.int64)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from spaces.errors import SpecError
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS, WeightQuantizer
 from spaces.objectives import Constraint, Objective
+from spaces.rungs import RungOrder, rung_epochs
 
 
 def _as_tuple(value: Any) -> Any:
@@ -225,6 +226,25 @@ class RobustnessSpec(_Section):
         return self
 
 
+class EarlyStoppingSpec(_Section):
+    """Whether trainings that fall behind are stopped at rungs, epochs at which trials are compared; docs/study-file.md.
+
+    Attributes:
+        mode: "off" trains every trial to its end; "rungs" lets the best 1/eta of those that reached a rung go on.
+        eta: the best 1/eta go on, and the rungs are a factor of eta apart.
+        first_fraction: the first rung is not before this part of the epochs, in (0, 1).
+        attack_examples: examples of the attack subset that a measurement at a rung attacks.
+        order: what decides between trials that do not dominate each other: how much volume a trial adds to the
+            others ("hypervolume"), or how far it is from them ("epsilon_net").
+    """
+
+    mode: Literal["off", "rungs"] = "off"
+    eta: Annotated[Integer, Field(ge=2)] = 3
+    first_fraction: Annotated[Positive, Field(lt=1)] = 0.25
+    attack_examples: Count = 64
+    order: RungOrder = "hypervolume"
+
+
 class BudgetSpec(_Section):
     """How much is spent: trials that are trained, baselines included."""
 
@@ -266,6 +286,7 @@ class StudySpec(_Section):
     robustness: RobustnessSpec
     objectives: Annotated[tuple[ObjectiveSpec, ...], Field(min_length=2)]
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = ()
+    early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
@@ -284,6 +305,31 @@ class StudySpec(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rungs_fit(self) -> Self:
+        stopping, epochs = self.early_stopping, self.training.epochs
+        if stopping.mode == "off":
+            return self
+        if not self.rungs():
+            raise ValueError(
+                f"early_stopping.mode = 'rungs' leaves no rung: training.epochs = {epochs} and "
+                f"early_stopping.first_fraction = {stopping.first_fraction:g} put the first one at the training's end; "
+                "train longer, lower the fraction or set the mode to 'off'"
+            )
+        if stopping.attack_examples > self.data.attack_examples:
+            raise ValueError(
+                f"early_stopping.attack_examples must not exceed data.attack_examples = {self.data.attack_examples}, "
+                f"of which they are a part; got {stopping.attack_examples}"
+            )
+        return self
+
+    def rungs(self) -> tuple[int, ...]:
+        """Return the epochs at which trials are compared, ascending; none where early stopping is off."""
+        stopping = self.early_stopping
+        if stopping.mode == "off":
+            return ()
+        return rung_epochs(self.training.epochs, eta=stopping.eta, first_fraction=stopping.first_fraction)
+
     def objective_values(self) -> tuple[Objective, ...]:
         """Return the objectives as values of the objective space."""
         return tuple(Objective(name=item.name, reference=item.reference) for item in self.objectives)
@@ -295,9 +341,11 @@ class StudySpec(_Section):
     def identity(self) -> dict[str, Any]:
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
-        The budget may grow between two runs of one study; everything else must stay.
+        The budget may grow between two runs of one study; everything else must stay. Early stopping that is off leaves
+        no trace, so a study that was stored before there was any is still the same.
         """
-        return self.model_dump(mode="json", exclude={"name", "budget"})
+        unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
+        return self.model_dump(mode="json", exclude={"name", "budget"} | unused)
 
     @property
     def fingerprint(self) -> str:

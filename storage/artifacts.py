@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -116,9 +117,15 @@ class ArtifactStore:
                 f"artifact {digest} cannot be removed from {self._root}: {_reason(error)}; check your rights there."
             ) from error
 
-    def digests(self) -> set[str]:
-        """Return the digests of all files, damaged ones included."""
-        return {path.name for path in self._root.glob("??/*") if _DIGEST.fullmatch(path.name)}
+    def digests(self, *, min_age_s: float = 0.0) -> set[str]:
+        """Return the digests of all files, damaged ones included.
+
+        Args:
+            min_age_s: leave out what was written in the last so many seconds: a worker stores a file first and what
+                it means afterwards.
+        """
+        found = (path for path in self._root.glob("??/*") if _DIGEST.fullmatch(path.name))
+        return {path.name for path in found if min_age_s <= 0 or _age_s(path) >= min_age_s}
 
     def _make_root(self) -> None:
         if not self._root.is_dir():
@@ -166,6 +173,13 @@ def _hash(source: BinaryIO, *, into: BinaryIO | None) -> str:
         if into is not None:
             into.write(chunk)
     return hasher.hexdigest()
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # another process removed it
+        return 0.0
 
 
 def _sync_folder(folder: Path) -> None:

@@ -13,14 +13,21 @@ from spaces.measurement import Measurement
 class TrialState(StrEnum):
     """Where a trial stands.
 
-    RUNNING: a worker has it. COMPLETE: trained and measured. FAILED: it broke, with a reason. REFUSED: not trained,
-    because a constraint on size can be decided by arithmetic or the same candidate was measured before.
+    RUNNING: a worker has it. COMPLETE: trained and measured. STOPPED: given up at a rung, where its last measurement
+    stands. FAILED: it broke, with a reason. REFUSED: not trained, because a constraint on size can be decided by
+    arithmetic or the same candidate was measured before.
     """
 
     RUNNING = "running"
     COMPLETE = "complete"
     FAILED = "failed"
     REFUSED = "refused"
+    STOPPED = "stopped"
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether a trial in this state takes a place in the trial budget; one that was refused cost nothing."""
+        return self is not TrialState.REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ class TrialRecord:
     Attributes:
         measurement: only of a complete trial.
         violations: the study's constraints in order, feasible when <= 0; empty until measured.
-        reason: why it failed or was refused.
+        reason: why it failed, was stopped or was refused.
         timings: part of the trial -> seconds, e.g. {"training_s": 12.3}.
         details: further small JSON values: training curve, layer sizes, parent, activation ranges.
         owner: the process that runs it or ran it.
@@ -95,7 +102,7 @@ class TrialOutcome:
 
     def __post_init__(self) -> None:
         if self.state is TrialState.RUNNING:
-            raise ValueError("an outcome is COMPLETE, FAILED or REFUSED; got RUNNING.")
+            raise ValueError("an outcome is COMPLETE, STOPPED, FAILED or REFUSED; got RUNNING.")
         if (self.state is TrialState.COMPLETE) != (self.measurement is not None):
             has = "no" if self.measurement is None else "a"
             raise ValueError(f"only a COMPLETE outcome has a measurement; got {self.state} with {has} measurement.")

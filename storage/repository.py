@@ -1,24 +1,24 @@
 """The one place that opens sessions on our tables: every method is one transaction and hands out frozen records."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from spaces.candidate import Candidate
 from spaces.errors import SelectionError, StudyMismatchError
-from spaces.objectives import violations
 from spaces.spec_files import parse_spec
-from storage import front_ledger
+from storage import front_ledger, references
 from storage.artifacts import check_digest
 from storage.conversion import parent_record, plain_json, revision_record, study_record, trial_record
 from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialOutcome, TrialRecord, TrialState
+from storage.results import store_outcome
 from storage.schema import ArtifactRow, ParentRow, RevisionRow, StudyRow, TrialRow
-from storage.sql import masked, read_sessions, storage_errors, write_sessions
+from storage.sql import masked
+from storage.study_rows import lock_study, study_row, trial_row
+from storage.transactions import Transactions
 
 
 def utc_now() -> datetime:
@@ -35,13 +35,11 @@ class Repository:
 
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
         """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
-        self._url = engine.url
-        self._read_sessions = read_sessions(engine)
-        self._write_sessions = write_sessions(engine)
+        self._transactions = Transactions(engine)
         self._clock = clock
 
     def __repr__(self) -> str:
-        return f"Repository({masked(self._url)!r})"
+        return f"Repository({masked(self._transactions.url)!r})"
 
     def create_study(
         self,
@@ -60,7 +58,7 @@ class Repository:
         """
         parse_spec(spec, source=f"study {name!r}")
         try:
-            with self._writing() as session:
+            with self._transactions.writing() as session:
                 row = StudyRow(
                     name=name,
                     spec=plain_json(spec),
@@ -84,8 +82,8 @@ class Repository:
             StudyMismatchError: its identity is not that of the stored study.
         """
         fingerprint = parse_spec(spec, source="the new specification").fingerprint
-        with self._writing() as session:
-            row = _lock_study(session, study_id)
+        with self._transactions.writing() as session:
+            row = lock_study(session, study_id)
             # Both read by today's rules: a key that was added since has its default in the stored one.
             if parse_spec(row.spec, source=f"stored study {row.name!r}").fingerprint != fingerprint:
                 raise StudyMismatchError(
@@ -97,7 +95,7 @@ class Repository:
 
     def find_study(self, name: str) -> StudyRecord | None:
         """Return the study of that name, None where there is none."""
-        with self._reading() as session:
+        with self._transactions.reading() as session:
             row = session.scalars(select(StudyRow).where(StudyRow.name == name)).one_or_none()
             return None if row is None else study_record(row)
 
@@ -106,12 +104,12 @@ class Repository:
         study = self.find_study(name)
         if study is None:
             known = ", ".join(repr(other.name) for other in self.studies()) or "none yet"
-            raise SelectionError(f"no study {name!r} in {masked(self._url)}; its studies: {known}.")
+            raise SelectionError(f"no study {name!r} in {masked(self._transactions.url)}; its studies: {known}.")
         return study
 
     def studies(self) -> list[StudyRecord]:
         """Return all studies, oldest first."""
-        with self._reading() as session:
+        with self._transactions.reading() as session:
             return [study_record(row) for row in session.scalars(select(StudyRow).order_by(StudyRow.id))]
 
     def begin_trial(self, study_id: int, *, number: int, candidate: Candidate, seed: int, owner: str) -> TrialRecord:
@@ -123,13 +121,14 @@ class Repository:
         Raises:
             StudyMismatchError: the stored trial of that number has another candidate.
         """
-        with self._writing() as session:
-            _lock_study(session, study_id)
+        with self._transactions.writing() as session:
+            lock_study(session, study_id)
             row = session.get(TrialRow, (study_id, number))
             if row is None:
                 row = TrialRow(study_id=study_id, number=number, state=TrialState.RUNNING.value, is_told=False)
                 row.candidate, row.candidate_fingerprint = plain_json(candidate.to_json()), candidate.fingerprint
                 row.violations, row.timings, row.details = [], {}, {}
+                row.lease_epoch = 0
                 session.add(row)
             elif row.candidate_fingerprint != candidate.fingerprint:
                 raise StudyMismatchError(
@@ -138,6 +137,7 @@ class Repository:
                 )
             if row.state == TrialState.RUNNING.value:
                 row.seed, row.owner, row.started_at = seed, owner, self._clock()
+                row.lease_epoch, row.lease_expires_at = row.lease_epoch + 1, 0.0
             session.flush()
             return trial_record(row)
 
@@ -147,49 +147,38 @@ class Repository:
         A trial has exactly one result: one that is finished already is returned as it is. Only feasible COMPLETE
         trials enter the front. Numbers in `details` and `timings` that are not finite become null.
         """
-        with self._writing() as session:
-            study = _lock_study(session, study_id)
-            row = _trial_row(session, study_id, number)
+        with self._transactions.writing() as session:
+            study = lock_study(session, study_id)
+            row = trial_row(session, study_id, number)
             if row.state != TrialState.RUNNING.value:
                 return trial_record(row)
-            row.state, row.reason, row.finished_at = outcome.state.value, outcome.reason, self._clock()
-            row.timings, row.details = plain_json(outcome.timings), plain_json(outcome.details)
-            if outcome.measurement is not None:
-                spec = front_ledger.stored_spec(study)
-                row.measurement = plain_json(outcome.measurement.to_json())
-                row.violations = list(violations(outcome.measurement, spec.constraint_values()))
-                if trial_record(row).is_feasible:
-                    front_ledger.record_arrival(
-                        session, study_id, number=number, measurement=outcome.measurement, spec=spec, at=row.finished_at
-                    )
-            session.flush()
+            store_outcome(session, study, row, outcome, at=self._clock())
             return trial_record(row)
 
     def mark_told(self, study_id: int, *, number: int) -> None:
         """Note that Optuna knows the trial's outcome."""
-        with self._writing() as session:
-            _lock_study(session, study_id)
-            _trial_row(session, study_id, number).is_told = True
+        with self._transactions.writing() as session:
+            trial_row(session, study_id, number).is_told = True
 
     def trial(self, study_id: int, number: int) -> TrialRecord:
         """Return one trial."""
-        with self._reading() as session:
-            return trial_record(_trial_row(session, study_id, number))
+        with self._transactions.reading() as session:
+            return trial_record(trial_row(session, study_id, number))
 
     def trials(self, study_id: int, *, state: TrialState | None = None) -> list[TrialRecord]:
         """Return the trials, of one state or of all, by number."""
         query = select(TrialRow).where(TrialRow.study_id == study_id).order_by(TrialRow.number)
         if state is not None:
             query = query.where(TrialRow.state == state.value)
-        with self._reading() as session:
-            _study_row(session, study_id)
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
             return [trial_record(row) for row in session.scalars(query)]
 
     def count_trials(self, study_id: int) -> dict[TrialState, int]:
         """Return how many trials are in each state, zeros included."""
         query = select(TrialRow.state, func.count()).where(TrialRow.study_id == study_id).group_by(TrialRow.state)
-        with self._reading() as session:
-            _study_row(session, study_id)
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
             counts = {TrialState(state): count for state, count in session.execute(query)}
         return {state: counts.get(state, 0) for state in TrialState}
 
@@ -200,7 +189,7 @@ class Repository:
             TrialRow.candidate_fingerprint == fingerprint,
             TrialRow.state.in_([TrialState.COMPLETE.value, TrialState.FAILED.value]),
         )
-        with self._reading() as session:
+        with self._transactions.reading() as session:
             row = session.scalars(query.order_by(TrialRow.number).limit(1)).one_or_none()
             return None if row is None else trial_record(row)
 
@@ -210,28 +199,28 @@ class Repository:
         Raises:
             SelectionError: the front never had that revision; the message names those it had.
         """
-        with self._reading() as session:
-            _study_row(session, study_id)
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
             return [trial_record(row) for row in front_ledger.front_rows(session, study_id, revision=revision)]
 
     def latest_revision(self, study_id: int) -> RevisionRecord:
         """Return the front's present revision."""
         query = select(RevisionRow).where(RevisionRow.study_id == study_id).order_by(RevisionRow.revision.desc())
-        with self._reading() as session:
-            _study_row(session, study_id)
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
             return revision_record(session.scalars(query.limit(1)).one())
 
     def revisions(self, study_id: int) -> list[RevisionRecord]:
         """Return the front's revisions, from 0, the empty front, on."""
         query = select(RevisionRow).where(RevisionRow.study_id == study_id).order_by(RevisionRow.revision)
-        with self._reading() as session:
-            _study_row(session, study_id)
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
             return [revision_record(row) for row in session.scalars(query)]
 
     def check_front(self, study_id: int) -> list[str]:
         """Compute the front anew from all results and return in words where the stored one differs; empty is good."""
-        with self._reading() as session:
-            return front_ledger.differences(session, _study_row(session, study_id))
+        with self._transactions.reading() as session:
+            return front_ledger.differences(session, study_row(session, study_id))
 
     def save_parent(self, study_id: int, parent: ParentRecord) -> ParentRecord:
         """Store a float parent and return the stored one: of two with the same key the first stays.
@@ -239,8 +228,8 @@ class Repository:
         Workers that train the same parent at the same time so end up with the same one.
         """
         check_digest(parent.digest)
-        with self._writing() as session:
-            _lock_study(session, study_id)
+        with self._transactions.writing() as session:
+            lock_study(session, study_id)
             row = session.get(ParentRow, (study_id, parent.key))
             if row is None:
                 row = ParentRow(study_id=study_id, key=parent.key, digest=parent.digest)
@@ -255,7 +244,7 @@ class Repository:
         """
         query = select(ParentRow).where(ParentRow.key == key)
         own_first = query.order_by(ParentRow.study_id != study_id, ParentRow.study_id)
-        with self._reading() as session:
+        with self._transactions.reading() as session:
             row = session.scalars(own_first.limit(1)).one_or_none()
             return None if row is None else parent_record(row)
 
@@ -267,62 +256,32 @@ class Repository:
         """
         for digest in digests.values():
             check_digest(digest)
-        with self._writing() as session:
-            _lock_study(session, study_id)
-            _trial_row(session, study_id, number)
+        with self._transactions.writing() as session:
+            lock_study(session, study_id)
+            trial_row(session, study_id, number)
             for name, digest in digests.items():
                 session.merge(ArtifactRow(study_id=study_id, number=number, name=name, digest=digest))
 
     def artifacts(self, study_id: int, number: int) -> dict[str, str]:
         """Return the artifacts of a trial, name -> digest."""
         query = select(ArtifactRow).where(ArtifactRow.study_id == study_id, ArtifactRow.number == number)
-        with self._reading() as session:
-            _trial_row(session, study_id, number)
+        with self._transactions.reading() as session:
+            trial_row(session, study_id, number)
             return {row.name: row.digest for row in session.scalars(query.order_by(ArtifactRow.name))}
 
     def drop_artifacts(self, study_id: int, *, number: int) -> None:
         """Forget the artifacts of a trial; the files stay until they are removed from the store."""
-        with self._writing() as session:
-            _lock_study(session, study_id)
-            _trial_row(session, study_id, number)
+        with self._transactions.writing() as session:
+            lock_study(session, study_id)
+            trial_row(session, study_id, number)
             session.execute(delete(ArtifactRow).where(ArtifactRow.study_id == study_id, ArtifactRow.number == number))
 
     def referenced_digests(self) -> set[str]:
-        """Return the digests that any trial or parent of any study refers to."""
-        with self._reading() as session:
-            return {*session.scalars(select(ArtifactRow.digest)), *session.scalars(select(ParentRow.digest))}
+        """Return the digests that any trial, checkpoint or parent of any study refers to."""
+        with self._transactions.reading() as session:
+            return references.all_digests(session)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with storage_errors(self._url), self._read_sessions.begin() as session:
-            yield session
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with storage_errors(self._url), self._write_sessions.begin() as session:
-            yield session
-
-
-def _study_row(session: Session, study_id: int) -> StudyRow:
-    return _existing_study(session.get(StudyRow, study_id), study_id)
-
-
-def _lock_study(session: Session, study_id: int) -> StudyRow:
-    # SQLite ignores the clause, its write transactions exclude each other anyway. Elsewhere this lock makes the
-    # number of the next revision, and the front it is computed from, this transaction's own.
-    row = session.get(StudyRow, study_id, with_for_update={"key_share": True})
-    return _existing_study(row, study_id)
-
-
-def _existing_study(row: StudyRow | None, study_id: int) -> StudyRow:
-    if row is None:
-        raise SelectionError(f"no study has the id {study_id}; look it up by its name.")
-    return row
-
-
-def _trial_row(session: Session, study_id: int, number: int) -> TrialRow:
-    row = session.get(TrialRow, (study_id, number))
-    if row is None:
-        _study_row(session, study_id)
-        raise SelectionError(f"study {study_id} has no trial {number}; list its trials to see which it has.")
-    return row
+    def unreferenced(self, digests: Collection[str]) -> set[str]:
+        """Return those of some digests that nothing in the database refers to; only these are looked up."""
+        with self._transactions.reading() as session:
+            return references.unreferenced(session, digests)

@@ -79,7 +79,11 @@ class StudyRow(Row):
 
 
 class TrialRow(Row):
-    """A trial from its start on; one row is one result."""
+    """A trial from its start on; one row is one result.
+
+    `lease_epoch` counts the workers that had the trial: who holds an older epoch has lost it. `lease_expires_at` is in
+    seconds since 1970 by the database's clock, NULL once the trial is finished.
+    """
 
     __tablename__ = "cosearch_trials"
     # Not unique: two workers may train the same candidate at the same time, and neither result is thrown away.
@@ -100,6 +104,8 @@ class TrialRow(Row):
     timings: Mapped[dict[str, Any]]
     details: Mapped[dict[str, Any]]
     owner: Mapped[str] = mapped_column(Text)
+    lease_epoch: Mapped[int] = mapped_column(server_default="1")
+    lease_expires_at: Mapped[float | None]
     is_told: Mapped[bool]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -162,11 +168,69 @@ class ArtifactRow(Row):
     study_id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+
+
+class WorkerRow(Row):
+    """A worker process of a study; moments are seconds since 1970 by the database's clock."""
+
+    __tablename__ = "cosearch_workers"
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("cosearch_studies.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    n_threads: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    number: Mapped[int | None]
+    started_at: Mapped[float]
+    last_seen_at: Mapped[float]
+
+
+class RungRow(Row):
+    """What a trial measured when it reached a rung, and whether it was let go on; never changed afterwards."""
+
+    __tablename__ = "cosearch_rungs"
+    __table_args__ = (
+        ForeignKeyConstraint(["study_id", "number"], ["cosearch_trials.study_id", "cosearch_trials.number"]),
+        Index(None, "study_id", "rung"),
+    )
+
+    study_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rung: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epochs: Mapped[int]
+    measurement: Mapped[dict[str, Any]]
+    goes_on: Mapped[bool]
+    decision: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class CheckpointRow(Row):
+    """A named file of the checkpoint that was taken at a rung, by the digest of its content.
+
+    Rows of their own and no JSON in `RungRow`: whether a file is still needed is asked by digest, through the index.
+    """
+
+    __tablename__ = "cosearch_checkpoints"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["study_id", "number", "rung"], ["cosearch_rungs.study_id", "cosearch_rungs.number", "cosearch_rungs.rung"]
+        ),
+    )
+
+    study_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rung: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), index=True)
 
 
 class AuditRow(Row):
-    """An audit of a trial's model; `key` is a digest of everything that its figures depend on."""
+    """An audit of a trial's model; `key` is a digest of everything that its figures depend on.
+
+    `checks` is NULL until the checks are computed, which is after all attacks.
+    """
 
     __tablename__ = "cosearch_audits"
     __table_args__ = (
@@ -181,6 +245,7 @@ class AuditRow(Row):
     settings: Mapped[dict[str, Any]]
     n_examples: Mapped[int]
     is_right: Mapped[bytes] = mapped_column(LargeBinary)
+    checks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
 
 

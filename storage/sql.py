@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
@@ -12,6 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from spaces.errors import SetupError, StorageError
+from storage.file_systems import check_local
+from storage.outages import is_outage
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -21,6 +24,20 @@ _URL_PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 _QUERY_PASSWORD = re.compile(r"([?&][^=&]*password[^=&]*=)[^&]*", re.IGNORECASE)
 _SERVER_ADVICE = "check that the server runs and that host, port, user, password and database name are right"
 _OTHER_ADVICE = "run the command again; if it stays, the database was changed by hand or by another version"
+
+# A pool for one worker: its training thread and its heartbeat. A server that died without a word is noticed within half
+# a minute, and a client that died in the middle of a transaction does not keep the study's lock.
+_SERVER_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2, "pool_timeout": 30}
+_SERVER_CONNECT_ARGS: dict[str, str | int] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": "-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    "application_name": "cosearch",
+}
 
 # SQLite's primary result codes; the extended codes carry them in their low byte.
 _SQLITE_ADVICE: dict[int, str] = {
@@ -76,14 +93,14 @@ def open_engine(url: str) -> Engine:
     """Open a database and check that it answers.
 
     SQLite gets a write-ahead log, foreign keys, a wait of `BUSY_TIMEOUT_S` for locks, and a sync to disk at every
-    commit: a kill or a power loss takes back nothing that was committed. Other databases test a pooled
-    connection before they use it.
+    commit: a kill or a power loss takes back nothing that was committed. Other databases get `server_options`.
 
     Args:
         url: a URL, or the bare path of an SQLite file, which is created if only the file is missing.
 
     Raises:
-        StorageError: the URL cannot be read, the file cannot be opened or is no database, the server does not answer.
+        StorageError: the URL cannot be read; the file cannot be opened, is no database or lies on a network file
+            system; the server does not answer.
         SetupError: the database's driver is not installed.
     """
     try:
@@ -91,7 +108,7 @@ def open_engine(url: str) -> Engine:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         if is_sqlite:
             _check_folder(parsed)
-        engine = create_engine(parsed) if is_sqlite else create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed) if is_sqlite else create_engine(parsed, **server_options(parsed))
     except (ArgumentError, ValueError):
         # SQLAlchemy's own words may quote a part of the password.
         raise StorageError(
@@ -109,6 +126,17 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def server_options(url: URL) -> dict[str, Any]:
+    """Return the arguments of `create_engine` for a database server: its pool, and how long a connection waits.
+
+    What the URL's query sets itself is left to it.
+    """
+    if url.get_backend_name() != "postgresql":
+        return _SERVER_OPTIONS
+    own = {name: value for name, value in _SERVER_CONNECT_ARGS.items() if name not in url.query}
+    return {**_SERVER_OPTIONS, "connect_args": own}
 
 
 def read_sessions(engine: Engine) -> sessionmaker[Session]:
@@ -146,15 +174,20 @@ def storage_errors(url: str | URL) -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        raise StorageError(f"database {masked(url)}: {_reason(error, url)}; {_advice(error)}.") from error
+        text = f"database {masked(url)}: {_reason(error, url)}; {_advice(error)}."
+        raise StorageError(text, is_transient=is_outage(error)) from error
     except PoolTimeoutError as error:
-        raise StorageError(f"database {masked(url)}: no free connection; run fewer tasks at once.") from error
+        text = f"database {masked(url)}: no free connection; run fewer tasks at once."
+        raise StorageError(text, is_transient=True) from error
 
 
 def _check_folder(url: URL) -> None:
-    folder = Path(url.database or "").parent
+    if url.database in (None, "", ":memory:"):
+        return
+    folder = Path(str(url.database)).parent
     if not folder.is_dir():
         raise StorageError(f"database {masked(url)}: folder {folder} does not exist; create it or give another path.")
+    check_local(folder, database=masked(url))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

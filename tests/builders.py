@@ -11,7 +11,9 @@ from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
-from storage.records import TrialOutcome, TrialState
+from storage.claims import Claim, ClaimRepository
+from storage.records import StudyRecord, TrialOutcome, TrialState
+from storage.repository import Repository
 
 OBJECTIVES = (("clean_accuracy", 0.0), ("robust_accuracy", 0.0), ("size_bytes", 1000.0))
 
@@ -67,3 +69,25 @@ def build_outcome(clean: float, robust: float, *, size_bytes: int) -> TrialOutco
 
 def build_failure(reason: str = "loss is not finite") -> TrialOutcome:
     return TrialOutcome(state=TrialState.FAILED, reason=reason, timings={}, details={})
+
+
+def create_study(repository: Repository, *, name: str = "tiny", constraints: Sequence[str] = ()) -> StudyRecord:
+    spec = build_spec(name=name, constraints=constraints)
+    return repository.create_study(
+        name=name,
+        spec=spec.model_dump(mode="json"),
+        spec_fingerprint=spec.fingerprint,
+        data={"name": "digits", "is_synthetic": True},
+        versions={"python": "3.11"},
+    )
+
+
+def claim_trial(
+    claims: ClaimRepository, study_id: int, number: int, *, owner: str = "w1", ttl_s: float = 60.0, budget: int = 1000
+) -> Claim:
+    """Claim a new trial where nothing stands in the way."""
+    claim = claims.claim_new(
+        study_id, number=number, candidate=build_candidate(), seed=number, owner=owner, ttl_s=ttl_s, budget=budget
+    )
+    assert isinstance(claim, Claim), claim
+    return claim

@@ -1,55 +1,23 @@
 """What every repository keeps, on every database it runs on."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from spaces.errors import ArtifactError, SelectionError, SpecError, StudyMismatchError
-from storage.migrations import upgrade
 from storage.records import ParentRecord, StudyRecord, TrialOutcome, TrialState
 from storage.repository import Repository
-from storage.sql import open_engine
-from tests.builders import build_candidate, build_failure, build_outcome, build_spec
+from tests.builders import build_candidate, build_failure, build_outcome, build_spec, create_study
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
-
-
-def open_sqlite(folder: Path) -> Engine:
-    return open_engine(str(folder / "studies.db"))
-
-
-# A further database is one more entry: how to open an empty one, with its marker in pytest.param(..., marks=...).
-DATABASES = [pytest.param(open_sqlite, id="sqlite")]
-
-
-@pytest.fixture(params=DATABASES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    open_empty: Callable[[Path], Engine] = request.param
-    engine = open_empty(tmp_path)
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
 def repository(engine: Engine) -> Repository:
     ticks = iter(range(10_000))
     return Repository(engine, clock=lambda: START + timedelta(seconds=next(ticks)))
-
-
-def create(repository: Repository, *, name: str = "tiny", constraints: tuple[str, ...] = ()) -> StudyRecord:
-    spec = build_spec(name=name, constraints=constraints)
-    return repository.create_study(
-        name=name,
-        spec=spec.model_dump(mode="json"),
-        spec_fingerprint=spec.fingerprint,
-        data={"name": "digits", "is_synthetic": True},
-        versions={"python": "3.11"},
-    )
 
 
 def begin(repository: Repository, study: StudyRecord, number: int, *, owner: str = "w1", weight_bits: int = 4) -> None:
@@ -67,7 +35,7 @@ def front_numbers(repository: Repository, study: StudyRecord, revision: int | No
 
 
 def test_study_reads_back_as_it_was_created(repository: Repository) -> None:
-    created = create(repository)
+    created = create_study(repository)
     spec = build_spec()
     assert created.spec == spec.model_dump(mode="json")
     assert created.spec_fingerprint == spec.fingerprint
@@ -79,14 +47,14 @@ def test_study_reads_back_as_it_was_created(repository: Repository) -> None:
 
 
 def test_stored_times_are_aware_utc(repository: Repository) -> None:
-    create(repository)
+    create_study(repository)
     assert repository.get_study("tiny").created_at.utcoffset() == timedelta(0)
 
 
 def test_second_study_of_the_same_name_is_refused_and_the_first_stays(repository: Repository) -> None:
-    created = create(repository)
+    created = create_study(repository)
     with pytest.raises(SelectionError, match="'tiny' exists already"):
-        create(repository)
+        create_study(repository)
     assert repository.studies() == [created]
 
 
@@ -97,8 +65,8 @@ def test_study_with_an_unreadable_spec_is_refused(repository: Repository) -> Non
 
 
 def test_missing_study_lists_the_known_ones(repository: Repository) -> None:
-    create(repository, name="cifar")
-    create(repository, name="svhn")
+    create_study(repository, name="cifar")
+    create_study(repository, name="svhn")
     with pytest.raises(SelectionError, match=r"'digits'.*'cifar', 'svhn'"):
         repository.get_study("digits")
     assert repository.find_study("digits") is None
@@ -113,14 +81,14 @@ def test_unknown_study_id_is_refused(repository: Repository) -> None:
 
 
 def test_new_study_has_the_empty_front_as_revision_0(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     (first,) = repository.revisions(study.id)
     assert (first.revision, first.trial_number, first.hypervolume, first.size) == (0, None, 0.0, 0)
     assert front_numbers(repository, study, 0) == front_numbers(repository, study) == []
 
 
 def test_begun_trial_is_running(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     begin(repository, study, 0)
     trial = repository.trial(study.id, 0)
     assert (trial.state, trial.seed, trial.owner, trial.is_told) == (TrialState.RUNNING, 100, "w1", False)
@@ -129,7 +97,7 @@ def test_begun_trial_is_running(repository: Repository) -> None:
 
 
 def test_running_trial_is_taken_over_by_a_new_owner(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     begin(repository, study, 0, owner="w1")
     before = repository.trial(study.id, 0)
     begin(repository, study, 0, owner="w2")
@@ -139,7 +107,7 @@ def test_running_trial_is_taken_over_by_a_new_owner(repository: Repository) -> N
 
 
 def test_finished_trial_cannot_be_begun_again(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_failure())
     stored = repository.trial(study.id, 0)
     assert repository.begin_trial(study.id, number=0, candidate=build_candidate(), seed=1, owner="w2") == stored
@@ -147,14 +115,14 @@ def test_finished_trial_cannot_be_begun_again(repository: Repository) -> None:
 
 
 def test_other_candidate_under_the_same_number_is_refused(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     begin(repository, study, 0, weight_bits=4)
     with pytest.raises(StudyMismatchError, match="trial 0 is stored with another candidate"):
         begin(repository, study, 0, weight_bits=8)
 
 
 def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository) -> None:
-    study = create(repository, constraints=("size_bytes <= 400", "clean_accuracy >= 0.25"))
+    study = create_study(repository, constraints=("size_bytes <= 400", "clean_accuracy >= 0.25"))
     outcome = build_outcome(0.5, 0.25, size_bytes=500)
     begin(repository, study, 0)
     returned = repository.finish_trial(study.id, number=0, outcome=outcome)
@@ -166,7 +134,7 @@ def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository) -
 
 
 def test_first_of_two_results_stays(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
     first = repository.trial(study.id, 0)
     better = build_outcome(1.0, 1.0, size_bytes=1)
@@ -177,20 +145,20 @@ def test_first_of_two_results_stays(repository: Repository) -> None:
 
 
 def test_trial_that_was_not_begun_cannot_finish(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     with pytest.raises(SelectionError, match="no trial 3"):
         repository.finish_trial(study.id, number=3, outcome=build_failure())
 
 
 def test_numbers_that_are_not_finite_become_null(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     curve = {"curve": [1.0, float("nan"), float("inf")]}
     run(repository, study, 0, TrialOutcome(state=TrialState.FAILED, reason="diverged", timings={}, details=curve))
     assert repository.trial(study.id, 0).details == {"curve": [1.0, None, None]}
 
 
 def test_trials_come_by_number_and_by_state(repository: Repository) -> None:
-    study, other = create(repository), create(repository, name="other")
+    study, other = create_study(repository), create_study(repository, name="other")
     begin(repository, study, 2)
     run(repository, study, 1, build_failure())
     run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
@@ -201,7 +169,7 @@ def test_trials_come_by_number_and_by_state(repository: Repository) -> None:
 
 
 def test_told_trial_is_marked(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_failure())
     repository.mark_told(study.id, number=0)
     assert repository.trial(study.id, 0).is_told
@@ -210,7 +178,7 @@ def test_told_trial_is_marked(repository: Repository) -> None:
 
 
 def test_a_candidate_is_found_once_it_was_trained(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     fingerprint = build_candidate().fingerprint
     begin(repository, study, 3)
     assert repository.find_candidate(study.id, fingerprint) is None
@@ -223,7 +191,7 @@ def test_a_candidate_is_found_once_it_was_trained(repository: Repository) -> Non
 
 
 def test_front_grows_is_dominated_and_every_past_revision_reads_back(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
     run(repository, study, 1, build_outcome(0.75, 0.25, size_bytes=500))
     run(repository, study, 2, build_outcome(0.5, 0.25, size_bytes=600))
@@ -240,7 +208,7 @@ def test_front_grows_is_dominated_and_every_past_revision_reads_back(repository:
 
 
 def test_equal_results_share_the_front(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     for number in (0, 1):
         run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
     assert front_numbers(repository, study) == [0, 1]
@@ -248,7 +216,7 @@ def test_equal_results_share_the_front(repository: Repository) -> None:
 
 
 def test_infeasible_failed_and_refused_trials_stay_off_the_front(repository: Repository) -> None:
-    study = create(repository, constraints=("clean_accuracy >= 0.5",))
+    study = create_study(repository, constraints=("clean_accuracy >= 0.5",))
     run(repository, study, 0, build_outcome(0.25, 0.25, size_bytes=100))
     run(repository, study, 1, build_failure())
     run(repository, study, 2, TrialOutcome(state=TrialState.REFUSED, reason="too big", timings={}, details={}))
@@ -259,7 +227,7 @@ def test_infeasible_failed_and_refused_trials_stay_off_the_front(repository: Rep
 
 
 def test_unknown_revision_names_the_range(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
     for revision in (-1, 2):
         with pytest.raises(SelectionError, match=f"revisions 0 to 1; got {revision}"):
@@ -267,7 +235,7 @@ def test_unknown_revision_names_the_range(repository: Repository) -> None:
 
 
 def test_fronts_of_two_studies_do_not_mix(repository: Repository) -> None:
-    first, second = create(repository), create(repository, name="other")
+    first, second = create_study(repository), create_study(repository, name="other")
     run(repository, first, 0, build_outcome(1.0, 1.0, size_bytes=100))
     run(repository, second, 0, build_outcome(0.5, 0.5, size_bytes=500))
     assert repository.revisions(second.id)[-1].hypervolume == 125.0
@@ -275,7 +243,7 @@ def test_fronts_of_two_studies_do_not_mix(repository: Repository) -> None:
 
 
 def test_first_of_two_parents_with_one_key_stays(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     first = ParentRecord(key="digits_cnn/0.5", digest=DIGEST, clean_accuracy=0.75, details={"epochs": 3})
     second = ParentRecord(key="digits_cnn/0.5", digest=OTHER_DIGEST, clean_accuracy=0.5, details={})
     assert repository.find_parent(study.id, first.key) is None
@@ -285,7 +253,7 @@ def test_first_of_two_parents_with_one_key_stays(repository: Repository) -> None
 
 
 def test_studies_share_parents_and_prefer_their_own(repository: Repository) -> None:
-    study, other = create(repository), create(repository, name="other")
+    study, other = create_study(repository), create_study(repository, name="other")
     first = ParentRecord(key="digits_cnn/0.5", digest=DIGEST, clean_accuracy=0.75, details={})
     second = ParentRecord(key="digits_cnn/0.5", digest=OTHER_DIGEST, clean_accuracy=0.5, details={})
     repository.save_parent(study.id, first)
@@ -297,7 +265,7 @@ def test_studies_share_parents_and_prefer_their_own(repository: Repository) -> N
 
 
 def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Repository) -> None:
-    study, other = create(repository), create(repository, name="other")
+    study, other = create_study(repository), create_study(repository, name="other")
     for owner in (study, other):
         begin(repository, owner, 0)
     repository.save_artifacts(study.id, number=0, digests={"model.h5": DIGEST, "config.json": DIGEST})
@@ -312,7 +280,7 @@ def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Rep
 
 
 def test_text_that_is_no_digest_is_refused(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     begin(repository, study, 0)
     with pytest.raises(ArtifactError, match="64 lower-case"):
         repository.save_artifacts(study.id, number=0, digests={"model.h5": "../secret"})
@@ -320,16 +288,22 @@ def test_text_that_is_no_digest_is_refused(repository: Repository) -> None:
 
 
 def test_trials_are_counted_by_state(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
     run(repository, study, 1, build_failure(), weight_bits=8)
     begin(repository, study, 2, weight_bits=3)
     counts = repository.count_trials(study.id)
-    assert counts == {TrialState.RUNNING: 1, TrialState.COMPLETE: 1, TrialState.FAILED: 1, TrialState.REFUSED: 0}
+    assert counts == {
+        TrialState.RUNNING: 1,
+        TrialState.COMPLETE: 1,
+        TrialState.FAILED: 1,
+        TrialState.REFUSED: 0,
+        TrialState.STOPPED: 0,
+    }
 
 
 def test_a_candidate_that_failed_counts_as_trained(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     run(repository, study, 0, build_failure())
     found = repository.find_candidate(study.id, build_candidate(weight_bits=4).fingerprint)
     assert found is not None
@@ -337,14 +311,14 @@ def test_a_candidate_that_failed_counts_as_trained(repository: Repository) -> No
 
 
 def test_latest_revision_is_the_last_of_all(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     assert repository.latest_revision(study.id).revision == 0
     run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
     assert repository.latest_revision(study.id) == repository.revisions(study.id)[-1]
 
 
 def test_only_the_trial_budget_of_a_stored_specification_changes(repository: Repository) -> None:
-    study = create(repository)
+    study = create_study(repository)
     larger = {**study.spec, "budget": {"trials": 77}}
     assert repository.replace_spec(study.id, spec=larger).spec["budget"] == {"trials": 77}
     with pytest.raises(StudyMismatchError, match="only the trial budget may change"):

@@ -9,7 +9,16 @@ from optuna._hypervolume import compute_hypervolume
 from optuna.study._multi_objective import _fast_non_domination_rank
 
 from spaces.errors import SearchError
-from spaces.pareto import dominates, hypervolume, knee, non_dominated_mask, non_dominated_ranks
+from spaces.pareto import (
+    contribution_order,
+    dominates,
+    epsilon_net_order,
+    exclusive_volume,
+    hypervolume,
+    knee,
+    non_dominated_mask,
+    non_dominated_ranks,
+)
 
 
 def points(*rows):
@@ -200,3 +209,78 @@ def test_knee_of_all_points_lies_on_the_front(rows, corner):
     reference = np.full(rows.shape[1], float(corner))
     if len(rows) and np.any(np.all(rows < reference, axis=1)):
         assert non_dominated_mask(rows)[knee(rows, reference)]
+
+
+def test_exclusive_volume_worked_by_hand():
+    # Of the box of (2, 2) under (4, 4), 4 in all, (1, 3) covers 2 and (3, 1) covers 2, both of them 1.
+    assert exclusive_volume(np.array([2.0, 2.0]), points([1, 3], [3, 1]), np.array([4.0, 4.0])) == 1.0
+
+
+def test_exclusive_volume_of_a_dominated_or_repeated_point_is_zero():
+    reference = np.array([4.0, 4.0])
+    assert exclusive_volume(np.array([2.0, 3.0]), points([2, 2]), reference) == 0.0
+    assert exclusive_volume(np.array([2.0, 2.0]), points([2, 2]), reference) == 0.0
+
+
+@quick
+@given(grids(min_points=1, min_objectives=2))
+def test_exclusive_volume_is_what_the_hypervolume_loses(rows):
+    reference = np.full(rows.shape[1], 5.0)
+    lost = hypervolume(rows, reference) - hypervolume(rows[1:], reference)
+    assert exclusive_volume(rows[0], rows[1:], reference) == pytest.approx(lost)
+
+
+def test_contributions_worked_by_hand():
+    # Under (10, 10) the exclusive volumes are 1*1, 3*4, 2*1 and 2*3: the first goes. Then 3*5, 2*1 and 2*3: the third.
+    # Of the two that are left the second adds 5*5 and the fourth 2*4.
+    rows = points([2, 9], [3, 5], [6, 4], [8, 1])
+    assert contribution_order(rows, np.array([10.0, 10.0])).tolist() == [1, 3, 2, 0]
+
+
+def test_one_of_two_equal_points_keeps_its_place():
+    # Each of the equal points adds nothing beside the other, yet one of them is the best of all.
+    rows = points([3, 3], [0, 9], [3, 3], [9, 0])
+    assert contribution_order(rows, np.array([10.0, 10.0])).tolist() == [0, 1, 3, 2]
+
+
+def test_points_without_volume_are_ordered_by_their_gains():
+    # None beats the reference in the second objective: scaled gains in the first are 1/4, 1 and 1/2.
+    rows = points([3, 4], [0, 6], [2, 5])
+    assert contribution_order(rows, np.array([4.0, 4.0])).tolist() == [1, 2, 0]
+
+
+@quick
+@given(grids(min_points=1, max_points=8, min_objectives=2))
+def test_contribution_order_takes_away_the_least_each_time(rows):
+    front, reference = np.unique(rows[non_dominated_mask(rows)], axis=0), np.full(rows.shape[1], 5.0)
+    order = contribution_order(front, reference)
+    assert sorted(order) == list(range(len(front)))
+    for size in range(len(front), 1, -1):
+        kept = front[order[:size]]
+        volumes = [exclusive_volume(kept[i], np.delete(kept, i, axis=0), reference) for i in range(size)]
+        assert volumes[-1] == pytest.approx(min(volumes))
+
+
+def test_epsilon_net_worked_by_hand():
+    # The knee of the five is (4, 4); of the ends, equally far from it, the first; then the other, then the middles.
+    rows = points([0, 10], [1, 8], [4, 4], [8, 1], [10, 0])
+    assert epsilon_net_order(rows, np.array([11.0, 11.0])).tolist() == [2, 0, 4, 1, 3]
+
+
+def test_epsilon_net_does_not_depend_on_units():
+    rows = points([0, 10], [1, 7], [4, 4], [8, 1], [10, 0])
+    units = np.array([1000.0, 0.001])
+    order = epsilon_net_order(rows, np.array([11.0, 11.0]))
+    assert epsilon_net_order(rows * units, np.array([11.0, 11.0]) * units).tolist() == order.tolist()
+
+
+@quick
+@given(grids(min_points=1, min_objectives=2))
+def test_epsilon_net_holds_every_point_once(rows):
+    order = epsilon_net_order(rows, np.full(rows.shape[1], 5.0))
+    assert sorted(order) == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("order", [contribution_order, epsilon_net_order])
+def test_order_of_no_points_is_empty(order):
+    assert order(np.empty((0, 3)), np.ones(3)).tolist() == []

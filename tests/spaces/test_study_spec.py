@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from spaces.errors import SpecError
 from spaces.layer_policy import WeightQuantizer
 from spaces.objectives import Constraint, Objective
 from spaces.spec_files import load_spec
@@ -83,3 +84,57 @@ def test_spacing_in_a_constraint_is_no_difference():
 def test_default_and_the_same_value_written_out_are_no_difference():
     content = spec_content(training={"epochs": 3})
     assert StudySpec.model_validate(content).fingerprint == make_spec().fingerprint
+
+
+def test_early_stopping_is_off_by_default_and_leaves_no_rungs():
+    spec = make_spec(training={"epochs": 12})
+    assert spec.early_stopping.mode == "off"
+    assert spec.rungs() == ()
+
+
+def test_rungs_follow_from_the_epochs():
+    spec = make_spec(training={"epochs": 12}, early_stopping={"mode": "rungs", "attack_examples": 32})
+    assert spec.rungs() == (3, 9)
+
+
+def test_study_stored_before_there_was_early_stopping_is_the_same_study():
+    stored = make_spec().model_dump(mode="json")
+    del stored["early_stopping"]
+    again = StudySpec.model_validate(stored)
+    assert again == make_spec()
+    # The fingerprint of these values before the table was added.
+    assert again.fingerprint == "e9976d3d92c72dc6a3e73885c24d88a89eeb9da1541ac01336d578396911f877"
+
+
+def test_settings_of_early_stopping_that_is_off_are_no_difference():
+    assert make_spec(early_stopping={"mode": "off", "eta": 2}).fingerprint == make_spec().fingerprint
+
+
+def test_study_with_early_stopping_is_another_study():
+    stopping = {"mode": "rungs", "attack_examples": 32}
+    spec = make_spec(early_stopping=stopping)
+    assert spec.fingerprint != make_spec().fingerprint
+    assert make_spec(early_stopping={**stopping, "eta": 2}).fingerprint != spec.fingerprint
+    assert StudySpec.model_validate(spec.model_dump(mode="json")).fingerprint == spec.fingerprint
+
+
+def test_training_too_short_for_a_rung_is_refused():
+    stopping = {"mode": "rungs", "attack_examples": 32}
+    with pytest.raises(SpecError, match=r"leaves no rung: training\.epochs = 1 .* train longer, lower the fraction"):
+        make_spec(training={"epochs": 1}, early_stopping=stopping)
+    with pytest.raises(SpecError, match=r"training\.epochs = 4 and early_stopping\.first_fraction = 0\.9"):
+        make_spec(training={"epochs": 4}, early_stopping={**stopping, "first_fraction": 0.9})
+
+
+def test_more_examples_at_a_rung_than_the_study_attacks_are_refused():
+    with pytest.raises(SpecError, match=r"must not exceed data\.attack_examples = 50, of which .*; got 64\."):
+        make_spec(early_stopping={"mode": "rungs"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("mode", "sometimes"), ("eta", 1), ("eta", 2.5), ("first_fraction", 0), ("first_fraction", 1), ("order", "size")],
+)
+def test_early_stopping_out_of_range_is_refused(key, value):
+    with pytest.raises(SpecError, match=rf"early_stopping\.{key} = "):
+        make_spec(early_stopping={"mode": "rungs", "attack_examples": 32, key: value})

@@ -1,12 +1,18 @@
 """Writes a small database of the present schema, to be kept as `fixtures/schema_<revision>.db` before it changes.
 
-python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0001.db
+python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0004.db
 """
 
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
+from spaces.audit import AttackOutcome
+from spaces.check_result import CheckResult
+from spaces.norms import Norm
+from storage.audits import AuditRepository
 from storage.migrations import upgrade
 from storage.records import ParentRecord
 from storage.repository import Repository
@@ -32,9 +38,26 @@ def write_fixture(path: Path) -> None:
         candidate = build_candidate(weight_bits=4 + number * 4)
         repository.begin_trial(study.id, number=number, candidate=candidate, seed=number, owner="w1")
         repository.finish_trial(study.id, number=number, outcome=outcome)
+    repository.begin_trial(study.id, number=2, candidate=build_candidate(weight_bits=2), seed=2, owner="w1")
     repository.save_artifacts(study.id, number=0, digests={"model.json": "a" * 64})
     repository.save_parent(study.id, ParentRecord(key="p", digest="b" * 64, clean_accuracy=0.5, details={}))
+    _write_audit(AuditRepository(engine, clock=lambda: MOMENT), study.id)
     engine.dispose()
+
+
+def _write_audit(audits: AuditRepository, study_id: int) -> None:
+    is_right = np.array([True, True, True, False])
+    audit = audits.open_audit(study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    outcome = AttackOutcome(
+        name="square",
+        norm=Norm.LINF,
+        epsilons=(0.1, 0.2),
+        n_examples=4,
+        tried=np.array([[1, 1, 1, 0], [0, 1, 1, 0]], bool),
+        broken=np.array([[0, 0, 0, 0], [0, 1, 0, 0]], bool),
+    )
+    audits.save_attack(audit.id, outcome)
+    audits.save_checks(audit.id, [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)])
 
 
 if __name__ == "__main__":

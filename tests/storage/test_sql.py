@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from spaces.errors import StorageError
 from storage import sql
 from storage.migrations import upgrade
 from storage.repository import Repository
-from storage.sql import check_exists, masked, normalize_url, open_engine, storage_errors, write_engine
+from storage.sql import check_exists, masked, normalize_url, open_engine, server_options, storage_errors, write_engine
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,11 @@ def test_an_existing_file_and_other_databases_pass(tmp_path: Path) -> None:
     path.touch()
     check_exists(normalize_url(str(path)))
     check_exists("postgresql+psycopg://user@host/name")
+
+
+def test_what_the_url_sets_is_left_to_it() -> None:
+    url = make_url("postgresql+psycopg://user@host/name?connect_timeout=3")
+    options = server_options(url)
+    assert "connect_timeout" not in options["connect_args"]
+    assert "lock_timeout" in options["connect_args"]["options"]
+    assert (options["pool_pre_ping"], options["pool_size"], options["max_overflow"]) == (True, 2, 2)

@@ -1,0 +1,87 @@
+"""A copy of a database and its artifacts, taken while workers go on."""
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from spaces.errors import SetupError, StorageError
+from storage.artifacts import ArtifactStore, default_root
+from storage.repository import Repository
+from storage.sql import masked, open_engine, storage_errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A finished copy.
+
+    Attributes:
+        database: the file.
+        artifacts: the folder beside it.
+        n_artifacts: files in it.
+    """
+
+    database: Path
+    artifacts: Path
+    n_artifacts: int
+
+
+def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path) -> Backup:
+    """Copy an SQLite database, Optuna's tables included, and all files that it refers to, each checked by its hash.
+
+    Args:
+        engine: on the database.
+        artifacts: the files beside it.
+        path: of the new database file; the files go into the folder that belongs to it (`default_root`).
+
+    Raises:
+        SetupError: the database is no SQLite file.
+        StorageError: the file or its folder exists already, or reading or writing failed.
+        ArtifactError: a file is missing, damaged or cannot be written.
+    """
+    if engine.dialect.name != "sqlite":
+        raise SetupError(
+            f"only SQLite files are copied here; back up {masked(engine.url)} with the server's own tool, "
+            f"`pg_dump --format=custom --file={path} URL`, and then copy the folder {artifacts.root}: in this order "
+            "every file that the dump refers to is in the copy, or was dropped by the search since."
+        )
+    copies = ArtifactStore(default_root(str(path)))
+    for target in (path, copies.root):
+        if target.exists():
+            raise StorageError(f"{target} exists already; a backup never overwrites anything, give another path.")
+    # What the search drops while the copy is made is so in it before the database says that it is needed.
+    _copy_files(artifacts, copies, Repository(engine).referenced_digests())
+    _copy_database(engine, path)
+    copy = open_engine(str(path))
+    try:
+        needed = Repository(copy).referenced_digests()
+    finally:
+        copy.dispose()
+    _copy_files(artifacts, copies, needed - copies.digests())
+    for digest in copies.digests() - needed:
+        copies.remove(digest)
+    return Backup(database=path, artifacts=copies.root, n_artifacts=len(needed))
+
+
+def _copy_files(source: ArtifactStore, target: ArtifactStore, digests: set[str]) -> None:
+    for digest in sorted(digests):
+        target.put(source.path(digest))
+
+
+def _copy_database(engine: Engine, path: Path) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with storage_errors(engine.url), engine.connect() as connection:
+            source = connection.connection.driver_connection
+            with closing(sqlite3.connect(temporary)) as target:
+                source.backup(target)  # type: ignore[union-attr]
+        os.replace(temporary, path)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise StorageError(
+            f"the database cannot be copied to {path}: {error}; check the folder and its space."
+        ) from error

@@ -1,0 +1,56 @@
+"""Which errors of a database are outages, after which the same call may succeed, and which are mistakes."""
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+_SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_SQLSTATE_CLASSES = {
+    "08",  # connection exception
+    "40",  # transaction rollback: serialization failure, deadlock
+}
+_SQLSTATES = {
+    "25P03",  # idle in transaction for too long
+    "53300",  # too many connections
+    "55P03",  # a lock was not free in time
+    "57014",  # a statement took too long
+    "57P01",  # the server is being stopped
+    "57P02",  # the server crashed
+    "57P03",  # the server is starting
+    "57P05",  # idle session timeout
+}
+
+# libpq gives no SQLSTATE for a connection that did not come about. A server that refuses one says FATAL and why, in
+# English unless it was told otherwise; these reasons pass, a wrong password or a missing database does not.
+_FATAL_OUTAGES = (
+    "is starting up",
+    "is shutting down",
+    "in recovery mode",
+    "not yet accepting connections",
+    "too many clients",
+    "too many connections",
+    "remaining connection slots",
+    "terminating connection",
+)
+_UNKNOWN_HOST = ("Name or service not known", "No address associated", "nodename nor servname")
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Return whether a database was away or busy, so that the call that failed may be made again."""
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        return getattr(original, "sqlite_errorcode", 0) & 0xFF in _SQLITE_CODES
+    sqlstate = getattr(original, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate in _SQLSTATES or sqlstate[:2] in _SQLSTATE_CLASSES
+    if error.connection_invalidated:
+        return True
+    return isinstance(error, OperationalError | InterfaceError) and _is_lost_connection(str(original))
+
+
+def _is_lost_connection(text: str) -> bool:
+    if any(words in text for words in _UNKNOWN_HOST):
+        return False
+    return "FATAL" not in text or any(words in text for words in _FATAL_OUTAGES)

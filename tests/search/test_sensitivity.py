@@ -1,0 +1,268 @@
+"""Sensitivities of a float network trained on digits, and the candidates that are made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.data.splits import stratified_indices
+from search.evaluation import Evaluator, Parent, Watch
+from search.metrics.cost import candidate_cost
+from search.models.calibration import calibrate_integer_bits
+from search.models.classifier import NetworkClassifier
+from search.models.network import Mode, Network
+from search.models.topologies import make_topology
+from search.models.topology import Topology
+from search.sensitivity import BitEffect, Sensitivity, layer_terms, measure_sensitivity, prior_params
+from spaces.candidate import Candidate
+from spaces.errors import SearchError
+from spaces.search_space import SearchSpace
+from spaces.study_spec import StudySpec
+from tests.search.trained_digits import NoParents, digits_dataset, digits_spec
+from tests.spaces.builders import make_slots, make_spec
+
+BITS = (2, 3, 4, 6, 8)
+
+
+class KeptParent(NoParents):
+    """Remembers the parent that was trained."""
+
+    parent: Parent
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+        self.parent = parent
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A trained parent with everything that its sensitivity is measured with."""
+
+    space: SearchSpace
+    topology: Topology
+    network: Network
+    classifier: NetworkClassifier
+    integer_bits: Mapping[str, Mapping[int, int]]
+    sensitivity: Sensitivity
+
+    def held_out_loss(self, params: Mapping[str, Any]) -> float:
+        """Return the loss of the parent with these bits, untrained, on examples that nothing was measured on."""
+        self.network.load_policies(self.space.decode(params), self.integer_bits)
+        self.classifier.refresh()
+        part = digits_dataset().validation
+        logits = self.classifier.logits(part.inputs()).astype(np.float64)
+        log_sum = np.log(np.exp(logits).sum(axis=1))
+        return float((log_sum - logits[np.arange(len(part)), part.y]).mean())
+
+    def size_bytes(self, candidate: Candidate) -> int:
+        return candidate_cost(self.topology, candidate).size_bytes
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    content = digits_spec().model_dump(mode="json")
+    content["layers"] = {"weight_bits": BITS, "activation_bits": BITS, "jr_weight": [0.0, 1e-3, 1e-2, 1e-1]}
+    content["training"]["epochs"] = 1
+    spec, dataset = StudySpec.model_validate(content), digits_dataset()
+    topology = make_topology(spec.topology, input_shape=(8, 8, 1), n_classes=10, choices={"width": 0.5})
+    space = SearchSpace(spec, topology.slots)
+    parents = KeptParent()
+    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=lambda: False)
+    Evaluator(spec, dataset, parents).evaluate(space.decode(space.baselines()[0]), seed=0, watch=watch)
+    parents.close()
+    network = Network(topology)
+    network.load_weights(parents.parent.weights)
+    rows = stratified_indices(dataset.train.y, 128, np.random.default_rng(0))
+    x, y = dataset.train.inputs(rows), dataset.train.y[rows]
+    integer_bits = calibrate_integer_bits(network, x, mode=Mode.DEPLOYED)
+    classifier = NetworkClassifier(network, input_range=dataset.input_range)
+    sensitivity = measure_sensitivity(
+        network, classifier, space, base=space.baselines()[0], integer_bits=integer_bits, x=x, y=y
+    )
+    return Bench(space, topology, network, classifier, integer_bits, sensitivity)
+
+
+def test_every_parameter_with_a_choice_is_measured_at_every_width(bench: Bench) -> None:
+    layers = ("conv0", "conv1", "conv2")
+    names = {f"{layer}.{field}" for layer in layers for field in ("weight_bits", "activation_bits")}
+    assert set(bench.sensitivity.bits) == names | {"dense.weight_bits"}
+    assert all(tuple(effects) == BITS for effects in bench.sensitivity.bits.values())
+    assert set(bench.sensitivity.jacobian_terms) == {f"{layer}.jr_weight" for layer in (*layers, "dense")}
+
+
+def test_widest_choice_changes_nothing_and_two_bits_change_most(bench: Bench) -> None:
+    for name, effects in bench.sensitivity.bits.items():
+        assert effects[8].logit_error == 0, name
+        assert effects[2].logit_error > 10 * effects[6].logit_error > 0, name
+        assert effects[8].accuracy > 0.9, name
+
+
+def test_bits_removed_where_it_is_insensitive_cost_less_on_other_examples(bench: Bench) -> None:
+    base = bench.space.baselines()[0]
+    widest = bench.held_out_loss(base)
+    for field in ("weight_bits", "activation_bits"):
+        errors = {n: e[2].logit_error for n, e in bench.sensitivity.bits.items() if n.endswith(field)}
+        least, most = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
+        added = {name: bench.held_out_loss({**base, name: 2}) - widest for name in (least, most)}
+        assert added[least] < added[most], (errors, added)
+
+
+def test_allocation_loses_less_than_the_same_width_everywhere(bench: Bench) -> None:
+    space, base = bench.space, bench.space.baselines()[0]
+    names = [name for name in base if name.endswith("weight_bits")]
+    three_bits = {**base, **dict.fromkeys(names, 3)}
+    budget = bench.size_bytes(space.decode(three_bits))
+    least = bench.size_bytes(space.decode({**base, **dict.fromkeys(names, 2)}))
+    # The largest of the three budgets is the size of three bits everywhere.
+    most = least + (budget - least) / 0.75
+    found = prior_params(space, bench.sensitivity, base=base, cost=bench.size_bytes, most=most)[0]
+    assert bench.size_bytes(space.decode(found)) <= budget
+    assert bench.held_out_loss(found) < bench.held_out_loss(three_bits)
+
+
+def test_terms_are_those_of_exact_jacobians(bench: Bench) -> None:
+    x = digits_dataset().validation.inputs()[:32]
+    terms = layer_terms(bench.network, x)
+    network, topology = bench.network, bench.topology
+    forward = network.forward(x, kernels=network.float_kernels(), mode=Mode.DEPLOYED, quantized=False)
+    rule = network.surrogate_rule(forward, quantized=False)
+    exact = dict.fromkeys(terms, 0.0)
+    for row in np.eye(10, dtype=np.float32):
+        products = network.pull_back(forward, np.tile(row, (32, 1)), n_examples=32, rule=rule)
+        for tap, product in products.items():
+            mean_square = float(np.mean(np.asarray(forward.outputs[tap]) ** 2))
+            exact[topology.tap_owner[tap]] += 0.5 * mean_square * float(np.sum(product.numpy() ** 2)) / 32
+    assert terms == pytest.approx(exact, rel=0.1)
+
+
+def test_priors_of_a_trained_parent_fit_the_space_and_differ(bench: Bench) -> None:
+    found = prior_params(bench.space, bench.sensitivity, base=bench.space.baselines()[0], cost=bench.size_bytes)
+    candidates = [bench.space.decode(params) for params in found]
+    assert 4 <= len(found) <= 8
+    assert len({candidate.fingerprint for candidate in candidates}) == len(found)
+    sizes = [bench.size_bytes(candidate) for candidate in candidates[:3]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert not any(candidate.has_jacobian_term for candidate in candidates[:3])
+    assert all(candidate.has_jacobian_term for candidate in candidates[3:])
+
+
+def test_jacobian_weights_fall_where_terms_are_larger(bench: Bench) -> None:
+    found = prior_params(bench.space, bench.sensitivity, base=bench.space.baselines()[0], cost=bench.size_bytes)
+    terms = bench.sensitivity.jacobian_terms
+    by_term = sorted(terms, key=terms.__getitem__)
+    for params in found[3:]:
+        assert all(params[smaller] >= params[larger] for smaller, larger in pairwise(by_term))
+
+
+# What follows is worked by hand on a space without a network.
+def effects(**errors: float) -> dict[int, BitEffect]:
+    return {int(bits[1:]): BitEffect(loss=0.0, accuracy=1.0, logit_error=error) for bits, error in errors.items()}
+
+
+def hand_space(*rules: Mapping[str, Any]) -> SearchSpace:
+    layers = {"weight_bits": [2, 4, 8], "activation_bits": [8], "jr_weight": [0.0, 0.01, 0.1, 1.0], "rules": rules}
+    return SearchSpace(make_spec(layers=layers, topology={"name": "digits_cnn"}), make_slots())
+
+
+def hand_sensitivity() -> Sensitivity:
+    bits = {
+        "conv1.weight_bits": effects(b8=0.0, b4=0.1, b2=0.2),
+        "conv2.weight_bits": effects(b8=0.0, b4=0.3, b2=0.9),
+        "shortcut.weight_bits": effects(b8=0.0, b4=5.0, b2=9.0),
+        "logits.weight_bits": effects(b8=0.0, b4=6.0, b2=9.0),
+    }
+    terms = {"conv1.jr_weight": 20.0, "conv2.jr_weight": 1.0, "logits.jr_weight": 0.05}
+    return Sensitivity(bits=bits, jacobian_terms=terms)
+
+
+def total_bits(candidate: Candidate) -> float:
+    return sum(policy.weight_bits for policy in candidate.policies.values())
+
+
+def hand_priors(*rules: Mapping[str, Any], sensitivity: Sensitivity | None = None, **options: Any) -> list[Candidate]:
+    space = hand_space(*rules)
+    found = prior_params(
+        space, sensitivity or hand_sensitivity(), base=space.baselines()[0], cost=total_bits, **options
+    )
+    return [space.decode(params) for params in found]
+
+
+def widths(candidate: Candidate) -> tuple[int, ...]:
+    return tuple(policy.weight_bits for policy in candidate.policies.values())
+
+
+def weights(candidate: Candidate) -> tuple[float, ...]:
+    return tuple(policy.jr_weight for policy in candidate.policies.values())
+
+
+def test_bits_go_where_they_cost_least() -> None:
+    # Budgets 26, 20 and 14 between 8 and 32. Errors per bit saved: conv1 0.1 / 4 (0.2 / 6 in one step), conv1 again
+    # 0.1 / 2, conv2 0.3 / 4, conv2 again 0.6 / 2, then shortcut 5 / 4 and logits 6 / 4 (9 / 6 in one step).
+    assert [widths(candidate) for candidate in hand_priors()[:3]] == [(2, 8, 8, 8), (2, 2, 8, 8), (2, 2, 4, 4)]
+
+
+def test_jacobian_weights_are_inverse_to_the_terms_at_three_strengths() -> None:
+    found = hand_priors()
+    # Terms 20, 1 and 0.05 have the geometric mean 1: weights of 1/20 of the strength, the strength, and 20 times it.
+    assert [weights(candidate) for candidate in found[3:]] == [(0.01, 0.1, 0.0, 1.0)] * 3 + [
+        (0.0, 0.01, 0.0, 0.1),  # 0.0005 is nearer to a tenth of itself, as which zero counts, than to 0.01
+        (0.1, 1.0, 0.0, 1.0),
+    ]
+    assert [widths(candidate) for candidate in found[6:]] == [widths(found[1])] * 2
+
+
+def test_nothing_costs_more_than_allowed() -> None:
+    # Budgets 17, 14 and 11 between 8 and 20.
+    assert [total_bits(candidate) for candidate in hand_priors(most=20)[:3]] == [16, 12, 10]
+    with pytest.raises(SearchError, match="the narrowest bits cost 8, more than the 7 allowed"):
+        hand_priors(most=7)
+
+
+def test_tied_layers_are_narrowed_together() -> None:
+    sensitivity = Sensitivity(
+        bits={
+            "conv*.weight_bits": effects(b8=0.0, b4=0.1),
+            "shortcut.weight_bits": effects(b8=0.0, b4=0.9, b2=2.0),
+            "logits.weight_bits": effects(b8=0.0, b4=1.0, b2=2.1),
+        },
+        jacobian_terms={"*.jr_weight": 3.0},
+    )
+    rules = [
+        {"match": "conv*", "weight_bits": [4, 8], "tie": True},
+        {"match": "*", "jr_weight": [0.0, 0.1], "tie": True},
+    ]
+    found = hand_priors(*rules, sensitivity=sensitivity)
+    assert [widths(candidate) for candidate in found[:3]] == [(4, 4, 8, 8), (4, 4, 4, 8), (4, 4, 4, 4)]
+    assert len(found) == 6  # one positive weight is one strength
+    assert {weights(candidate) for candidate in found[3:]} == {(0.1, 0.1, 0.0, 0.1)}
+
+
+def test_space_without_jacobian_weights_has_priors_of_bits_alone() -> None:
+    sensitivity = Sensitivity(bits=hand_sensitivity().bits, jacobian_terms={})
+    found = hand_priors({"match": "*", "jr_weight": [0.0]}, sensitivity=sensitivity)
+    assert len(found) == 3
+
+
+def test_space_without_a_choice_of_bits_has_one_allocation() -> None:
+    sensitivity = Sensitivity(bits={}, jacobian_terms=hand_sensitivity().jacobian_terms)
+    found = hand_priors({"match": "*", "weight_bits": [8]}, sensitivity=sensitivity)
+    assert {widths(candidate) for candidate in found} == {(8, 8, 8, 8)}
+    assert len(found) == 4
+
+
+def test_parent_without_a_signal_is_refused(bench: Bench) -> None:
+    network = Network(bench.topology)  # all kernels zero
+    classifier = NetworkClassifier(network, input_range=(0.0, 1.0))
+    x = digits_dataset().validation.inputs()[:8]
+    with pytest.raises(SearchError, match="logits must be finite and not all equal; their variance is 0"):
+        measure_sensitivity(
+            network,
+            classifier,
+            bench.space,
+            base=bench.space.baselines()[0],
+            integer_bits=bench.integer_bits,
+            x=x,
+            y=np.zeros(8, np.int64),
+        )

@@ -1,0 +1,93 @@
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Engine, make_url
+
+from spaces.errors import ArtifactError, SetupError, StorageError
+from storage.artifacts import ArtifactStore
+from storage.backup import backup
+from storage.claims import ClaimRepository
+from storage.records import StudyRecord
+from storage.repository import Repository
+from storage.sql import open_engine, write_engine
+from storage.study_check import StudyChecker
+from tests.builders import build_outcome, claim_trial
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "studies.artifacts")
+
+
+@pytest.fixture
+def digest(engine: Engine, study: StudyRecord, artifacts: ArtifactStore) -> str:
+    claims, digest = ClaimRepository(engine), artifacts.put(b"model")
+    outcome = build_outcome(0.5, 0.5, size_bytes=500)
+    claims.finish(claim_trial(claims, study.id, 0).lease, outcome, artifacts={"model.h5": digest})
+    return digest
+
+
+def test_copy_holds_everything_and_stands_alone(
+    engine: Engine, repository: Repository, study: StudyRecord, artifacts: ArtifactStore, digest: str, tmp_path: Path
+) -> None:
+    artifacts.put(b"stray")
+    (tmp_path / "copies").mkdir()
+    path = tmp_path / "copies" / "monday.db"
+    expected = repository.trials(study.id), repository.front(study.id), repository.revisions(study.id)
+    made = backup(engine, artifacts, path=path)
+    assert (made.database, made.artifacts, made.n_artifacts) == (path, path.with_suffix(".artifacts"), 1)
+    shutil.rmtree(artifacts.root)
+    copy, files = open_engine(str(path)), ArtifactStore(made.artifacts)
+    copied = Repository(copy)
+    assert (copied.trials(study.id), copied.front(study.id), copied.revisions(study.id)) == expected
+    assert files.digests() == {digest}
+    assert StudyChecker(copy, files).check(study.id).is_good
+    copy.dispose()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["monday.artifacts", "monday.db"]
+
+
+def test_backup_does_not_wait_for_a_writer(
+    engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path
+) -> None:
+    with write_engine(engine).begin() as connection:
+        connection.exec_driver_sql("UPDATE cosearch_studies SET name = 'half'")
+        made = backup(engine, artifacts, path=tmp_path / "copy.db")
+    copy = open_engine(str(made.database))
+    assert [study.name for study in Repository(copy).studies()] == ["tiny"]
+    copy.dispose()
+
+
+def test_nothing_is_overwritten(engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.db"
+    taken.write_text("mine")
+    with pytest.raises(StorageError, match=r"taken\.db exists already"):
+        backup(engine, artifacts, path=taken)
+    assert taken.read_text() == "mine"
+    with pytest.raises(StorageError, match=r"studies\.artifacts exists already"):
+        backup(engine, artifacts, path=tmp_path / "studies.bak")
+    assert artifacts.digests() == {digest}
+
+
+def test_damaged_file_is_not_copied_silently(
+    engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path
+) -> None:
+    artifacts.path(digest).write_bytes(b"mode")
+    with pytest.raises(ArtifactError, match="is damaged"):
+        backup(engine, artifacts, path=tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_missing_folder_is_named(engine: Engine, artifacts: ArtifactStore, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"cannot be copied to .*nowhere"):
+        backup(engine, artifacts, path=tmp_path / "nowhere" / "copy.db")
+
+
+def test_server_is_left_to_its_own_tools(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    url = make_url("postgresql+psycopg://user:s3cret@host/name")
+    server = cast(Any, SimpleNamespace(dialect=SimpleNamespace(name="postgresql"), url=url))
+    with pytest.raises(SetupError, match=r"pg_dump --format=custom .* copy the folder .*studies\.artifacts") as caught:
+        backup(server, artifacts, path=tmp_path / "copy.db")
+    assert "s3cret" not in str(caught.value)
