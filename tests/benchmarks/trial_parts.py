@@ -11,7 +11,6 @@ import psutil
 from search.attacks.base import ThreatModel
 from search.attacks.pgd import PGD
 from search.attacks.suite import run_suite, search_suite
-from search.bootstrap import load_data
 from search.data.splits import split
 from search.data.synthetic import synthetic_data
 from search.evaluation import Evaluator, Parent, Watch
@@ -22,6 +21,7 @@ from search.models.quantize import build_qkeras
 from search.models.topologies import TOPOLOGIES
 from search.models.topology import Topology
 from search.runtime import tf
+from search.study_data import load_data
 from search.training.checkpoint import FitCheckpoint
 from search.training.fit import StopRequestedError
 from search.training.jacobian import jacobian_term, unit_vectors
