@@ -1,8 +1,12 @@
 """The networks of an audit, from a stored model: the audited one, its float twin, and a sibling at other bits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from search.attacks.audit_plan import Surrogates
+from search.attacks.base import Inputs
+from search.metrics.saturation import saturated_fractions
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
 from search.models.trained_model import TrainedModel
@@ -14,10 +18,17 @@ _WIDE, _NARROW = 8, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditModels:
-    """What is audited, and what stands in for it where adversarial examples are transferred."""
+    """What is audited, and what stands in for it where adversarial examples are transferred.
+
+    Attributes:
+        target: the deployed model.
+        surrogates: networks like it.
+        saturation: returns for clean inputs [n, ...] activation -> fraction of its values at or above the clip.
+    """
 
     target: NetworkClassifier
     surrogates: Surrogates
+    saturation: Callable[[Inputs], dict[str, float]]
 
 
 def load_models(model: TrainedModel, *, input_range: tuple[float, float]) -> AuditModels:
@@ -30,6 +41,7 @@ def load_models(model: TrainedModel, *, input_range: tuple[float, float]) -> Aud
             float_twin=_classifier(network, input_range, quantized=False),
             sibling=_classifier(sibling, input_range, quantized=True),
         ),
+        saturation=partial(saturated_fractions, network),
     )
 
 

@@ -7,6 +7,7 @@ from search.audit import AuditListener, Auditor, AuditParts
 from search.bootstrap import Memory
 from search.stored_models import load_stored_model
 from search.study_data import check_same_data, load_data
+from spaces.errors import SelectionError
 from spaces.spec_files import parse_spec
 from storage.records import StudyRecord, TrialRecord
 
@@ -36,8 +37,11 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener
         DataError: the data are not to be had.
         StudyMismatchError: they are not those of the study.
         ArtifactError: the trial's model is not stored any more, or is damaged.
+        SelectionError: the trial has no measurement.
     """
-    study, number = options.study, options.trial.number
+    study, number, measurement = options.study, options.trial.number, options.trial.measurement
+    if measurement is None:
+        raise SelectionError(f"trial {number} of study {study.name!r} was not measured; choose a complete trial.")
     digests = memory.repository.artifacts(study.id, number)
     model = load_stored_model(study, number, digests=digests, artifacts=memory.artifacts)
     spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
@@ -50,6 +54,7 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener
             trial_number=number,
             model=model,
             model_digests=digests,
+            measurement=measurement,
             dataset=dataset,
             images=options.images,
             quick=options.quick,

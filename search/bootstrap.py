@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from search.worker import Worker
 
 _PARENT_DIGEST = "parent_file_sha256"
+_SUITE_VERSION = "search_suite"
 _PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
 
 
@@ -188,6 +189,7 @@ def _check_parent_file(spec: StudySpec, topologies: "Sequence[Topology]") -> Non
 
 
 def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:
+    from search.attacks.suite import SUITE_VERSION
     from search.study_data import check_same_data
 
     stored = repository.find_study(spec.name)
@@ -196,7 +198,7 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             name=spec.name,
             spec=spec.model_dump(mode="json"),
             spec_fingerprint=spec.fingerprint,
-            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec)},
+            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec), _SUITE_VERSION: SUITE_VERSION},
             versions=installed_versions(),
         )
     stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
@@ -211,6 +213,12 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
         raise StudyMismatchError(
             f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
             "file, or another name for a new study."
+        )
+    suite = stored.data.get(_SUITE_VERSION, 1)
+    if suite != SUITE_VERSION:
+        raise StudyMismatchError(
+            f"study {spec.name!r} was measured with search suite {suite}, this version has suite {SUITE_VERSION}: "
+            "their robust accuracies do not compare. Read, audit and export it as it is; give a new study another name."
         )
     return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
 

@@ -1,6 +1,6 @@
 """Audits in the database: opened once, filled attack by attack, one transaction each, read back as frozen records."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from spaces.audit import AttackOutcome, Distances, Flags
+from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.conversion import plain_json
@@ -30,6 +31,7 @@ class AuditRecord:
         settings: what the key was made from, and what a reader of the figures should know.
         is_right: whether the clean prediction of each example is right.  # [n]
         attacks: the finished ones, in the order in which they were run.
+        checks: signs that the figures are not to be trusted, docs/checks.md; None until all attacks are done.
     """
 
     id: int
@@ -39,12 +41,23 @@ class AuditRecord:
     settings: Mapping[str, Any]
     is_right: Flags
     attacks: tuple[AttackOutcome, ...]
+    checks: tuple[CheckResult, ...] | None
     created_at: datetime
 
     @property
-    def is_complete(self) -> bool:
+    def has_all_attacks(self) -> bool:
         """Whether every planned attack is stored."""
         return len(self.attacks) >= int(self.settings.get("n_attacks", 0))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every planned attack and the checks are stored."""
+        return self.has_all_attacks and self.checks is not None
+
+    @property
+    def masking_suspect(self) -> bool:
+        """Whether a check fired: the model may be less robust than the attacks say."""
+        return not all(check.passed for check in self.checks or ())
 
 
 class AuditRepository:
@@ -108,6 +121,15 @@ class AuditRepository:
                 )
             )
 
+    def save_checks(self, audit_id: int, checks: Sequence[CheckResult]) -> None:
+        """Store the checks of an audit; those that are stored already stay."""
+        with storage_errors(self._url), self._write_sessions.begin() as session:
+            row = session.get(AuditRow, audit_id, with_for_update=True)
+            if row is None:
+                raise SelectionError(f"no audit has the id {audit_id}.")
+            if row.checks is None:
+                row.checks = plain_json([check.to_json() for check in checks])
+
     def audits(self, study_id: int, *, number: int | None = None) -> list[AuditRecord]:
         """Return the audits of a study or of one trial, oldest first."""
         query = select(AuditRow).where(AuditRow.study_id == study_id).order_by(AuditRow.id)
@@ -143,6 +165,7 @@ def _record(session: Session, row: AuditRow) -> AuditRecord:
         settings=row.settings,
         is_right=unpack(row.is_right, (row.n_examples,)),
         attacks=tuple(_outcome(attack, row.n_examples) for attack in session.scalars(query)),
+        checks=None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
         created_at=row.created_at,
     )
 

@@ -166,7 +166,10 @@ class ArtifactRow(Row):
 
 
 class AuditRow(Row):
-    """An audit of a trial's model; `key` is a digest of everything that its figures depend on."""
+    """An audit of a trial's model; `key` is a digest of everything that its figures depend on.
+
+    `checks` is NULL until the checks are computed, which is after all attacks.
+    """
 
     __tablename__ = "cosearch_audits"
     __table_args__ = (
@@ -181,6 +184,7 @@ class AuditRow(Row):
     settings: Mapped[dict[str, Any]]
     n_examples: Mapped[int]
     is_right: Mapped[bytes] = mapped_column(LargeBinary)
+    checks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
 
 

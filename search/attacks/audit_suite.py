@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from search.attacks.audit_plan import AuditStep, Scope
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel
+from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, project
 from search.attacks.minimum_norm import MinimumNormAttack
 from spaces.audit import AttackOutcome, Distances, Flags, surviving
 from spaces.norms import Norm
@@ -57,15 +57,17 @@ def run_step(
     """
     started = time.monotonic()
     rng = np.random.default_rng([target.seed, position])
-    tried = _tried(step, target, before)
+    standing = tried = _standing(step, target, before)
     distances: Distances | None = None
     match step.attack:
+        case Attack() as attack if step.scope is Scope.SURVIVORS:
+            tried, broken = _descend(attack, step.norm, target, standing, rng, on_progress)
         case Attack() as attack:
-            broken = _fill_balls(attack, step.norm, target, tried, rng, on_progress)
+            broken = _ascend(attack, step.norm, target, standing, rng, on_progress)
         case MinimumNormAttack() as attack:
-            distances = _measure(attack, step.norm, target, tried, rng)
+            distances = _measure(attack, step.norm, target, standing, rng)
             radii = np.array(target.epsilons[step.norm], np.float32)
-            broken = tried & (distances <= radii[:, None])
+            broken = standing & (distances <= radii[:, None])
     return AttackOutcome(
         name=step.attack.name,
         norm=step.norm,
@@ -100,8 +102,8 @@ def _covered(step: AuditStep, target: Target) -> int:
     return len(target.x) if step.examples is None else min(step.examples, len(target.x))
 
 
-def _tried(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
-    """Return what the attack is run on at each radius.  # [n_epsilons, n]"""
+def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
+    """Return what the attack has to break at each radius.  # [n_epsilons, n]"""
     everything: Flags = np.tile(target.is_right, (len(target.epsilons[step.norm]), 1))
     match step.scope:
         case Scope.ALL:
@@ -118,27 +120,51 @@ def _tried(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> 
             return chosen
 
 
-def _fill_balls(
-    attack: Attack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator, on_progress: OnProgress
+def _ascend(
+    attack: Attack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator, on_progress: OnProgress
 ) -> Flags:
     """Run an attack over ascending radii on what it has not broken yet, each from where the last one ended."""
     alive, reached = np.ones(len(target.x), bool), target.x.copy()
-    broken = np.zeros_like(tried)
+    broken = np.zeros_like(standing)
     for index, epsilon in enumerate(target.epsilons[norm]):
-        rows = np.flatnonzero(alive & tried[index])
+        rows = np.flatnonzero(alive & standing[index])
         threat = ThreatModel(epsilon=epsilon, norm=norm)
         result = attack(target.model, target.x[rows], target.y[rows], threat, start=reached[rows], rng=rng)
         reached[rows], alive[rows] = result.x, ~result.is_broken
-        broken[index] = tried[index] & ~alive
-        on_progress((index + 1) / len(tried))
+        broken[index] = standing[index] & ~alive
+        on_progress((index + 1) / len(standing))
     return broken
 
 
+def _descend(
+    attack: Attack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator, on_progress: OnProgress
+) -> tuple[Flags, Flags]:
+    """Run an attack over descending radii on each example from the largest at which it stands; return tried and broken.
+
+    An attack that fails in a ball is taken to fail in the smaller ones inside it: most examples cost one run, not one
+    for each radius. One that succeeds goes on in the next smaller ball from what it found, moved into that ball.
+    """
+    tried, broken = np.zeros_like(standing), np.zeros_like(standing)
+    withstood, found = np.zeros(len(target.x), bool), target.x.copy()
+    radii = target.epsilons[norm]
+    for index in reversed(range(len(radii))):
+        threat = ThreatModel(epsilon=radii[index], norm=norm)
+        tried[index] = standing[index] & ~withstood
+        rows = np.flatnonzero(tried[index])
+        x = target.x[rows]
+        start = project(found[rows], x, epsilon=threat.epsilon, input_range=target.model.input_range, norm=norm)
+        result = attack(target.model, x, target.y[rows], threat, start=start, rng=rng)
+        broken[index, rows], withstood[rows] = result.is_broken, ~result.is_broken
+        found[rows] = result.x
+        on_progress(1 - index / len(radii))
+    return tried, broken
+
+
 def _measure(
-    attack: MinimumNormAttack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator
+    attack: MinimumNormAttack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator
 ) -> Distances:
     """Return the distances that the attack finds; NaN where it was not run.  # [n]"""
-    rows = np.flatnonzero(tried.any(axis=0))
+    rows = np.flatnonzero(standing.any(axis=0))
     distances: Distances = np.full(len(target.x), np.nan, np.float32)
     distances[rows] = attack(target.model, target.x[rows], target.y[rows], norm, rng=rng).distances
     return distances

@@ -13,6 +13,7 @@ from search.attacks.losses import Backward, Loss
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
 
+SUITE_VERSION = 2  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
 SEARCH_QUERIES = 100
 
 Survival = NDArray[np.bool_]  # [n_epsilons, n]
@@ -74,13 +75,15 @@ class SuiteResult:
 def search_suite(pgd_steps: int) -> tuple[Stage, ...]:
     """Return the suite of every trial: seconds, not minutes.
 
-    FGSM and nested PGD on the margin; what survives both meets PGD through the float twin on rescaled logits, and what
-    survives that meets Square.
+    FGSM and nested PGD on the margin; what survives both meets PGD on rescaled logits, what survives that the same
+    through the float twin, and what survives that Square. So what the twin alone breaks is owed to its gradients.
     """
+    scaled = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, label="pgd-scaled")
     twin = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, backward=Backward.FLOAT_TWIN, label="pgd-twin")
     return (
         Stage(attack=FGSM()),
         Stage(attack=PGD(steps=pgd_steps)),
+        Stage(attack=scaled, on_survivors=True),
         Stage(attack=twin, on_survivors=True),
         Stage(attack=Square(query_budget=SEARCH_QUERIES), on_survivors=True),
     )

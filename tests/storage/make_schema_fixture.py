@@ -1,12 +1,17 @@
 """Writes a small database of the present schema, to be kept as `fixtures/schema_<revision>.db` before it changes.
 
-python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0001.db
+python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0002.db
 """
 
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
+from spaces.audit import AttackOutcome
+from spaces.norms import Norm
+from storage.audits import AuditRepository
 from storage.migrations import upgrade
 from storage.records import ParentRecord
 from storage.repository import Repository
@@ -34,7 +39,22 @@ def write_fixture(path: Path) -> None:
         repository.finish_trial(study.id, number=number, outcome=outcome)
     repository.save_artifacts(study.id, number=0, digests={"model.json": "a" * 64})
     repository.save_parent(study.id, ParentRecord(key="p", digest="b" * 64, clean_accuracy=0.5, details={}))
+    _write_audit(AuditRepository(engine, clock=lambda: MOMENT), study.id)
     engine.dispose()
+
+
+def _write_audit(audits: AuditRepository, study_id: int) -> None:
+    is_right = np.array([True, True, True, False])
+    audit = audits.open_audit(study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    outcome = AttackOutcome(
+        name="square",
+        norm=Norm.LINF,
+        epsilons=(0.1, 0.2),
+        n_examples=4,
+        tried=np.array([[1, 1, 1, 0], [0, 1, 1, 0]], bool),
+        broken=np.array([[0, 0, 0, 0], [0, 1, 0, 0]], bool),
+    )
+    audits.save_attack(audit.id, outcome)
 
 
 if __name__ == "__main__":

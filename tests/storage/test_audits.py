@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from spaces.audit import AttackOutcome
+from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.audits import AuditRecord, AuditRepository, pack, unpack
@@ -69,7 +70,8 @@ def test_audit_reads_back_with_its_attacks_in_order(audits: AuditRepository, stu
     assert [attack.name for attack in record.attacks] == ["pgd", "art-cw"]
     assert same(record.attacks[0], outcome("pgd"))
     assert same_distances(record.attacks[1], outcome(distances=True))
-    assert record.is_complete
+    assert record.has_all_attacks
+    assert not record.is_complete, "its checks are missing"
 
 
 def test_audit_of_the_same_key_is_taken_up_and_of_another_is_new(audits: AuditRepository, study: StudyRecord) -> None:
@@ -89,6 +91,32 @@ def test_first_of_two_results_of_one_attack_stays(audits: AuditRepository, study
     assert same(stored, outcome(seed=0))
 
 
+def check(name: str, *, passed: bool) -> CheckResult:
+    return CheckResult(name=name, value=0.5, bound=0.1, passed=passed)
+
+
+def test_checks_complete_an_audit_and_the_first_ones_stay(audits: AuditRepository, study: StudyRecord) -> None:
+    opened = open_audit(audits, study)
+    for name in ("pgd", "square"):
+        audits.save_attack(opened.id, outcome(name))
+    assert (opened.checks, opened.masking_suspect) == (None, False)
+    passed, fired = check("restarts", passed=True), check("noise_only_successes", passed=False)
+    audits.save_checks(opened.id, [passed, fired])
+    audits.save_checks(opened.id, [passed])
+    (record,) = audits.audits(study.id)
+    assert record.checks == (passed, fired)
+    assert record.is_complete
+    assert record.masking_suspect
+
+
+def test_audit_without_a_fired_check_is_not_suspect(audits: AuditRepository, study: StudyRecord) -> None:
+    opened = open_audit(audits, study)
+    audits.save_checks(opened.id, [check("restarts", passed=True)])
+    (record,) = audits.audits(study.id)
+    assert not record.masking_suspect
+    assert not record.is_complete, "its attacks are missing"
+
+
 def test_audits_that_begin_together_are_one(audits: AuditRepository, study: StudyRecord) -> None:
     with ThreadPoolExecutor(4) as pool:
         ids = set(pool.map(lambda _: open_audit(audits, study).id, range(8)))
@@ -100,3 +128,5 @@ def test_unknown_trial_or_audit_is_refused(audits: AuditRepository, study: Study
         audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT)
     with pytest.raises(SelectionError, match="no audit has the id 9"):
         audits.save_attack(9, outcome())
+    with pytest.raises(SelectionError, match="no audit has the id 9"):
+        audits.save_checks(9, [])

@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     import optuna
 
 FIXTURES = Path(__file__).parent / "fixtures"
+AUDITED = {"schema_0001": [], "schema_0002": [("square", (0.75, 0.25))]}
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def test_second_upgrade_changes_nothing(engine: Engine) -> None:
 def test_database_of_a_newer_version_is_refused(engine: Engine) -> None:
     with write_engine(engine).begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0002.*update the package"):
+    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0003.*update the package"):
         upgrade(engine)
 
 
@@ -133,5 +134,7 @@ def test_database_of_an_older_schema_is_upgraded_and_keeps_what_it_holds(file: P
     assert (failed.state, failed.reason) == (TrialState.FAILED, "loss is not finite")
     assert [trial.number for trial in repository.front(study.id)] == [0]
     assert repository.artifacts(study.id, 0) == {"model.json": "a" * 64}
-    assert AuditRepository(engine).audits(study.id) == []
+    audits = AuditRepository(engine).audits(study.id)
+    assert [(attack.name, attack.accuracy) for audit in audits for attack in audit.attacks] == AUDITED[file.stem]
+    assert all(audit.checks is None and audit.has_all_attacks and not audit.is_complete for audit in audits)
     engine.dispose()
