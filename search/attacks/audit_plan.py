@@ -20,7 +20,7 @@ from search.attacks.square import Square
 from search.attacks.transfer import Transfer
 from spaces.norms import Norm
 
-PLAN_VERSION = 2  # raised when an attack's code changes its results; settings are compared by themselves
+PLAN_VERSION = 3  # raised when an attack's code changes its results; settings are compared by themselves
 
 _L2_PER_LINF = 0.5  # of sqrt(d) * epsilon, the length of the L-inf cube's diagonal
 

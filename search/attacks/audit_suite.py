@@ -1,7 +1,7 @@
 """Runs one attack of an audit's plan over all radii and says what became of every example."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from search.attacks.audit_plan import AuditStep, Scope
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, project
+from search.attacks.base import Attack, Classifier, Inputs, Labels
 from search.attacks.minimum_norm import MinimumNormAttack
+from search.attacks.nested_balls import Grid, OnProgress, Sweep, ascend, descend
 from spaces.audit import AttackOutcome, Distances, Flags, surviving
 from spaces.norms import Norm
-
-OnProgress = Callable[[float], None]  # takes the finished fraction of a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,10 +59,9 @@ def run_step(
     standing = tried = _standing(step, target, before)
     distances: Distances | None = None
     match step.attack:
-        case Attack() as attack if step.scope is Scope.SURVIVORS:
-            tried, broken = _descend(attack, step.norm, target, standing, rng, on_progress)
         case Attack() as attack:
-            broken = _ascend(attack, step.norm, target, standing, rng, on_progress)
+            sweep = _sweep(attack, step, target, standing, rng, on_progress)
+            tried, broken = sweep.tried, sweep.broken
         case MinimumNormAttack() as attack:
             distances = _measure(attack, step.norm, target, standing, rng)
             radii = np.array(target.epsilons[step.norm], np.float32)
@@ -120,44 +118,25 @@ def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) 
             return chosen
 
 
-def _ascend(
-    attack: Attack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator, on_progress: OnProgress
-) -> Flags:
-    """Run an attack over ascending radii on what it has not broken yet, each from where the last one ended."""
-    alive, reached = np.ones(len(target.x), bool), target.x.copy()
-    broken = np.zeros_like(standing)
-    for index, epsilon in enumerate(target.epsilons[norm]):
-        rows = np.flatnonzero(alive & standing[index])
-        threat = ThreatModel(epsilon=epsilon, norm=norm)
-        result = attack(target.model, target.x[rows], target.y[rows], threat, start=reached[rows], rng=rng)
-        reached[rows], alive[rows] = result.x, ~result.is_broken
-        broken[index] = standing[index] & ~alive
-        on_progress((index + 1) / len(standing))
-    return broken
-
-
-def _descend(
-    attack: Attack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator, on_progress: OnProgress
-) -> tuple[Flags, Flags]:
-    """Run an attack over descending radii on each example from the largest at which it stands; return tried and broken.
-
-    An attack that fails in a ball is taken to fail in the smaller ones inside it: most examples cost one run, not one
-    for each radius. One that succeeds goes on in the next smaller ball from what it found, moved into that ball.
-    """
-    tried, broken = np.zeros_like(standing), np.zeros_like(standing)
-    withstood, found = np.zeros(len(target.x), bool), target.x.copy()
-    radii = target.epsilons[norm]
-    for index in reversed(range(len(radii))):
-        threat = ThreatModel(epsilon=radii[index], norm=norm)
-        tried[index] = standing[index] & ~withstood
-        rows = np.flatnonzero(tried[index])
-        x = target.x[rows]
-        start = project(found[rows], x, epsilon=threat.epsilon, input_range=target.model.input_range, norm=norm)
-        result = attack(target.model, x, target.y[rows], threat, start=start, rng=rng)
-        broken[index, rows], withstood[rows] = result.is_broken, ~result.is_broken
-        found[rows] = result.x
-        on_progress(1 - index / len(radii))
-    return tried, broken
+def _sweep(
+    attack: Attack,
+    step: AuditStep,
+    target: Target,
+    standing: Flags,
+    rng: np.random.Generator,
+    on_progress: OnProgress,
+) -> Sweep:
+    grid = Grid(
+        model=target.model,
+        x=target.x,
+        y=target.y,
+        norm=step.norm,
+        epsilons=target.epsilons[step.norm],
+        standing=standing,
+        starts=lambda _: target.x,
+    )
+    go = descend if step.scope is Scope.SURVIVORS else ascend
+    return go(attack, grid, rng=rng, on_progress=on_progress)
 
 
 def _measure(
