@@ -164,7 +164,12 @@ def gradient_checks(model: Classifier, x: Inputs, y: Labels, *, size: float) -> 
             bound=_STEP_SUCCESS,
             passed=bool((raised > before).mean() >= _STEP_SUCCESS),
         ),
-        CheckResult(name="finite_difference_ratio", value=ratio, bound=low, passed=low <= ratio <= high),
+        CheckResult(
+            name="finite_difference_ratio",
+            value=ratio,
+            bound=high if ratio > high else low,
+            passed=low <= ratio <= high,
+        ),
     ]
 
 

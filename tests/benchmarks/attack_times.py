@@ -26,11 +26,8 @@ from tests.benchmarks.side_by_side import interleaved, median_ratio
 from tests.benchmarks.trial_parts import candidate, quantized_network, resnet8
 
 
-def art_ratio(*, rounds: int = 3) -> float:
-    """Time ART's PGD-20 on 128 images against ours: same model, radius, steps, one restart.
-
-    So small a radius breaks nothing: both do all their steps on all images.
-    """
+def art_ratio_unbroken(*, rounds: int = 3) -> float:
+    """Time ART's PGD-20 on 128 images against ours where nothing breaks: both do all their steps on all images."""
     x = np.random.default_rng(0).random((128, 32, 32, 3), dtype=np.float32)
     topology = resnet8()
     network = quantized_network(topology, x)
@@ -41,10 +38,11 @@ def art_ratio(*, rounds: int = 3) -> float:
     return _art_over_ours(model, ours, x, ours.logits(x).argmax(axis=1), epsilon=1e-6, rounds=rounds)
 
 
-def art_ratio_on_front(storage: str, study: str, *, rounds: int = 3) -> float:
-    """Time the same at the middle radius of a study's grid, on its most robust model and on images that it gets right.
+def art_ratio(storage: str, study: str, *, rounds: int = 3) -> float:
+    """Time ART's PGD-20 against ours on the most robust model of a front and 128 images that it gets right.
 
-    Here ours leaves an image alone once it is broken, as in every trial.
+    Same model, middle radius of the study's grid, steps and one start; ours leaves an image alone once it is broken.
+    The accuracies that both leave are printed: neither is faster by being weaker.
     """
     memory = open_memory(storage)
     record = memory.repository.get_study(study)
