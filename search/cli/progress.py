@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from dashboards.labels import marked_number
 from search.cli.synthetic import MARK
 from storage.records import TrialRecord, TrialState
 
@@ -98,9 +97,9 @@ class LaunchProgress:
             self._print(f"trial {record.number:>3}  failed: {record.reason}", style="red")
         else:
             figures = record.measurement
-            number = marked_number(record.number, is_suspect=figures.masking_suspect)
+            mark = "?" if figures.masking_suspect else " "
             self._print(
-                f"trial {number:>3}  clean {figures.clean_accuracy:.3f}  robust {figures.robust_accuracy:.3f}  "
+                f"trial {record.number:>3}{mark} clean {figures.clean_accuracy:.3f}  robust {figures.robust_accuracy:.3f}  "
                 f"{figures.size_bytes:>7,} bytes  {'' if record.is_feasible else 'infeasible  '}"
                 f"[{standing.trained}/{standing.budget}]  front {standing.front_size}  "
                 f"hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
