@@ -106,13 +106,13 @@ def _convergence_checks(audited: Audited) -> list[CheckResult]:
     longer = PGD(steps=2 * effort.pgd_steps)
     twice, beaten = 0.0, -1.0
     for norm in Norm:
-        pgd = _named(outcomes, ["pgd"], norm)
+        pgd = _named(outcomes, "pgd", norm)
         more = AuditStep(attack=longer, norm=norm, scope=Scope.SURVIVORS, work=0.0)
         once = AuditStep(attack=FGSM(), norm=norm, work=0.0)
-        twice = max(twice, _gain(run_step(more, target, pgd, position=len(outcomes))))
+        twice = max(twice, _gain(run_step(more, target, [pgd], position=len(outcomes))))
         fgsm = run_step(once, target, [], position=len(outcomes))
-        beaten = max(beaten, *np.subtract(pgd[0].accuracy, fgsm.accuracy))
-    restarts = max(_gain(outcome) for norm in Norm for outcome in _named(outcomes, ["pgd-restarts"], norm))
+        beaten = max(beaten, *np.subtract(pgd.accuracy, fgsm.accuracy))
+    restarts = max(_gain(_named(outcomes, "pgd-restarts", norm)) for norm in Norm)
     return [
         at_most("twice_the_steps", twice, AUDIT_LIMITS.more_steps),
         at_most("restarts", restarts, _RESTARTS_GAIN),
@@ -137,8 +137,8 @@ def _attack_checks(audited: Audited) -> list[CheckResult]:
     ]
 
 
-def _named(outcomes: Sequence[AttackOutcome], names: Sequence[str], norm: Norm) -> list[AttackOutcome]:
-    return [outcome for outcome in outcomes if outcome.norm is norm and outcome.name in names]
+def _named(outcomes: Sequence[AttackOutcome], name: str, norm: Norm) -> AttackOutcome:
+    return next(outcome for outcome in outcomes if outcome.norm is norm and outcome.name == name)
 
 
 def _gain(outcome: AttackOutcome) -> float:

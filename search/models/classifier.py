@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.attacks.base import Inputs, Labels
 from search.attacks.losses import Backward, Loss
 from search.models.loss_cotangents import loss_cotangent
 from search.models.network import Mode, Network, Pass
 from search.runtime import tf
 
 _BATCH = 512
-
-Inputs = NDArray[np.float32]
-Labels = NDArray[np.int64]
 
 
 class NetworkClassifier:

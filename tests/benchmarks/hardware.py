@@ -27,8 +27,9 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[Row] = []
     for name in arguments.only:
-        rows += EXPERIMENTS[name](arguments.rounds)
-        print_table(rows)
+        found = EXPERIMENTS[name](arguments.rounds)
+        print_table(found)
+        rows += found
     if arguments.json is not None:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 
