@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dashboards.figures import (
         plot_attack_curves,
+        plot_audit_curves,
         plot_hypervolume,
         plot_layer_choices,
         plot_pareto_front_3d,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "StudySnapshot": "dashboards.snapshot",
     "plot_attack_curves": "dashboards.figures",
+    "plot_audit_curves": "dashboards.figures",
     "plot_hypervolume": "dashboards.figures",
     "plot_layer_choices": "dashboards.figures",
     "plot_pareto_front_3d": "dashboards.figures",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "StudySnapshot",
     "plot_attack_curves",
+    "plot_audit_curves",
     "plot_hypervolume",
     "plot_layer_choices",
     "plot_pareto_front_3d",

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 
+from dashboards.fired_checks import FiredCheck, Suite
 from spaces.candidate import Candidate
+from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
+from spaces.norms import Norm
 from spaces.objectives import METRICS, Direction
 
 _TITLES = {
@@ -15,6 +18,11 @@ _TITLES = {
     "macs": "MACs",
     "bops": "bit-operations",
 }
+
+_NORM_TITLES = {Norm.LINF: "L-inf", Norm.L2: "L2"}
+
+# What the mark of `marked_number` means, for captions and legends.
+SUSPECT_NOTE = "? behind a number: masking suspect, a check fired"
 
 # Half a step of an 8-bit image, the finest radius that studies use, and the largest radius written as k/255.
 _HALF_STEPS_PER_UNIT = 510
@@ -71,6 +79,40 @@ def epsilon_labels(epsilons: Sequence[float]) -> tuple[str, ...]:
     if are_image_steps(epsilons):
         return tuple(f"{round(epsilon * _HALF_STEPS_PER_UNIT) / 2:g}/255" if epsilon else "0" for epsilon in epsilons)
     return tuple(f"{epsilon:g}" for epsilon in epsilons)
+
+
+def norm_title(norm: Norm) -> str:
+    """Return a norm as it is written on axes and column heads."""
+    return _NORM_TITLES[norm]
+
+
+def radius_labels(norm: Norm, epsilons: Sequence[float]) -> tuple[str, ...]:
+    """Return one label per radius of a norm: `epsilon_labels` for L-inf, three decimals for L2."""
+    return epsilon_labels(epsilons) if norm is Norm.LINF else tuple(f"{epsilon:.3f}" for epsilon in epsilons)
+
+
+def marked_number(number: int, *, is_suspect: bool) -> str:
+    """Return a trial's number, with a question mark behind it where its robust accuracy is in doubt."""
+    return f"{number}{'?' if is_suspect else ''}"
+
+
+def with_suspect_note(caption: str, *, has_suspects: bool) -> str:
+    """Return a caption, with the meaning of the question marks behind it where there are any."""
+    return f"{caption}; {SUSPECT_NOTE}" if has_suspects else caption
+
+
+def format_check(check: CheckResult) -> str:
+    """Return what a check measured and, in brackets, what it was held against."""
+    return f"{check.value:.3g} ({check.bound:.3g})"
+
+
+def fired_lines(fired: Sequence[FiredCheck]) -> tuple[str, ...]:
+    """Return one line per check that fired: where, its name, value and bound."""
+    return tuple(
+        f"check fired{' in the audit' if item.suite is Suite.AUDIT else ''}: {item.check.name} "
+        f"{item.check.value:.3g}, bound {item.check.bound:.3g}"
+        for item in fired
+    )
 
 
 def layer_line(name: str, policy: LayerPolicy) -> str:

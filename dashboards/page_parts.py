@@ -58,6 +58,11 @@ def banner(text: str) -> str:
     return f'<p class="banner" role="alert">{escape(text)}</p>\n'
 
 
+def folded(summary: str, *parts: str) -> str:
+    """Return a part of the page that opens when its summary is pressed; `summary` is text, `parts` are HTML."""
+    return f"<details>\n<summary>{escape(summary)}</summary>\n{''.join(parts)}</details>\n"
+
+
 def facts(items: Iterable[tuple[str, str]]) -> str:
     """Return a list of terms and what holds for them, both text."""
     rows = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>\n" for term, value in items)
@@ -73,7 +78,8 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, i
         rows: cells, one per column.
         is_numeric: whether the cells after the first are numbers, aligned to the right.
     """
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    # A name with underscores may go on in the next line behind each of them; copied, it is still one word.
+    top = "".join(f'<th scope="col">{escape(name).replace("_", "_<wbr>")}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>\n'
         for first, *rest in rows

@@ -24,7 +24,11 @@ h2 {{ font-size: 1.2rem; margin: 36px 0 10px; }}
 }}
 .facts dt {{ color: var(--soft); font-size: 0.8rem; }}
 .facts dd {{ margin: 0; overflow-wrap: anywhere; }}
-.scroll {{ overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }}
+details {{ margin: 0 0 12px; }}
+summary {{ cursor: pointer; padding: 4px 0; }}
+.scroll {{
+  overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 0 0 12px;
+}}
 table {{ border-collapse: collapse; width: 100%; font-size: 0.9rem; }}
 caption {{ text-align: left; color: var(--soft); padding: 10px 12px 6px; }}
 caption span {{ display: inline-block; position: sticky; left: 12px; max-width: calc(100vw - 48px); }}
@@ -34,7 +38,8 @@ th {{ font-weight: 600; text-align: left; }}
 .numbers td, .numbers tbody th {{ white-space: nowrap; }}
 .numbers thead th {{ vertical-align: bottom; min-width: 5.2em; }}
 .numbers td, .numbers thead th:not(:first-child) {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.texts td {{ text-align: left; overflow-wrap: anywhere; white-space: pre-wrap; }}
+.texts td {{ text-align: left; overflow-wrap: anywhere; white-space: pre-wrap; min-width: 5.5em; }}
+.texts td:last-child {{ min-width: 16em; }}
 figure {{
   margin: 0 0 16px; background: #ffffff; color: #1b1f24; border: 1px solid var(--line); border-radius: 8px;
   padding: 8px;

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboards.audit_section import audit_parts
 from dashboards.figures import (
     plot_attack_curves,
     plot_hypervolume,
@@ -14,6 +15,7 @@ from dashboards.figures import (
 )
 from dashboards.figures.frame import SYNTHETIC_WARNING
 from dashboards.infos import (
+    check_table_info,
     hypervolume_info,
     layer_choices_info,
     pareto_front_info,
@@ -24,10 +26,13 @@ from dashboards.labels import (
     as_sentence,
     epsilon_labels,
     format_accuracy,
+    format_check,
     format_jr_weight,
     format_metric,
+    marked_number,
     metric_title,
     metric_title_with_direction,
+    with_suspect_note,
 )
 from dashboards.page_parts import banner, embedded_figure, facts, heading, page, paragraph, section, table
 from dashboards.snapshot import StudySnapshot
@@ -71,10 +76,12 @@ def report_html(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None)
         "</header>\n",
         section("Study", facts(_facts(snapshot))),
         section("Front", _front_table(snapshot)),
+        section("Checks that fired", *_check_table(snapshot)),
         section("Objectives of all complete trials", *_pareto_figures(snapshot)),
         section("Choices per layer", _layer_choices_figure(snapshot)),
         section("Progress of the search", _hypervolume_figure(snapshot)),
         section("Accuracy under attack", *_robustness_figures(snapshot, chosen)),
+        section("Audits on test images", *audit_parts(snapshot, chosen=chosen)),
         section("Failed and refused trials", _failures(snapshot)),
     ]
     return page(title=f"Study {study.name}", body="".join(body))
@@ -124,7 +131,7 @@ def _front_table(snapshot: StudySnapshot) -> str:
     ]
     rows = [
         [
-            f"#{row.number}{' (baseline)' if row.is_baseline else ''}",
+            f"#{marked_number(row.number, is_suspect=row.is_suspect)}{' (baseline)' if row.is_baseline else ''}",
             *(format_metric(name, value) for name, value in zip(names, row.values, strict=True)),
             *(format_accuracy(value) for value in row.worst_case),
             f"{row.mean_weight_bits:.1f}",
@@ -133,16 +140,43 @@ def _front_table(snapshot: StudySnapshot) -> str:
         ]
         for row in info.rows
     ]
-    return table(
-        "The front; bits are means over layers, JR total is the sum of the layers' Jacobian weights", head, rows
+    caption = "The front; bits are means over layers, JR total is the sum of the layers' Jacobian weights"
+    return table(with_suspect_note(caption, has_suspects=any(row.is_suspect for row in info.rows)), head, rows)
+
+
+def _check_table(snapshot: StudySnapshot) -> list[str]:
+    info = check_table_info(snapshot)
+    explained = (
+        "A check looks for signs that a robust accuracy is not to be trusted. A failed precondition withholds the "
+        "score: the trial is infeasible. Every other check that fires makes the trial a masking suspect, marked by a "
+        "question mark behind its number. docs/checks.md says for each check what it means and what to do."
     )
+    if info.note:
+        return [paragraph(as_sentence(info.note)), paragraph(explained)]
+    head = [
+        "trial",
+        "suite",
+        *(f"{name}{' (precondition)' if name in info.preconditions else ''}" for name in info.checks),
+    ]
+    rows = [
+        [
+            f"#{marked_number(row.number, is_suspect=True)}{' (baseline)' if row.is_baseline else ''}",
+            row.suite.value,
+            *("" if check is None else format_check(check) for check in row.fired),
+        ]
+        for row in info.rows
+    ]
+    caption = f"Value and, in brackets, bound of every check that fired; {info.n_checked} trials were checked"
+    return [table(caption, head, rows), paragraph(explained)]
 
 
 def _pareto_figures(snapshot: StudySnapshot) -> list[str]:
     info = pareto_front_info(snapshot)
     if info.note:
         return [paragraph(as_sentence(info.note))]
-    caption = f"{info.title}. Hollow markers break a constraint; squares and diamonds are the baselines."
+    caption = f"{info.title}. Hollow markers are infeasible; squares and diamonds are the baselines."
+    if any(point.is_suspect for point in info.points):
+        caption += " A ring marks a masking suspect: a check fired."
     figures = []
     if len(info.objectives) >= 3:
         names = ", ".join(metric_title(objective.name) for objective in info.objectives[:3])
@@ -173,10 +207,11 @@ def _layer_choices_figure(snapshot: StudySnapshot) -> str:
     info = layer_choices_info(snapshot)
     if info.note:
         return paragraph(as_sentence(info.note))
+    caption = f"{info.title}. Grey: no such choice. A Jacobian weight of 0 has its own colour"
     return embedded_figure(
         plot_layer_choices(info),
         element_id="layer-choices",
-        caption=f"{info.title}. Grey: no such choice. A Jacobian weight of 0 has its own colour.",
+        caption=as_sentence(with_suspect_note(caption, has_suspects=any(info.fired))),
         is_synthetic=info.is_synthetic,
         min_width_px=230 + 34 * len(info.trial_numbers),
     )
@@ -186,10 +221,11 @@ def _hypervolume_figure(snapshot: StudySnapshot) -> str:
     info = hypervolume_info(snapshot)
     if info.note:
         return paragraph(as_sentence(info.note))
+    caption = f"{info.title} after every change, and the number of its members"
     return embedded_figure(
         plot_hypervolume(info),
         element_id="hypervolume",
-        caption=f"{info.title} after every change, and the number of its members.",
+        caption=as_sentence(with_suspect_note(caption, has_suspects=bool(info.suspect_baselines))),
         is_synthetic=info.is_synthetic,
     )
 
@@ -199,20 +235,23 @@ def _robustness_figures(snapshot: StudySnapshot, chosen: Sequence[int] | None) -
     if info.note:
         return [paragraph(as_sentence(info.note))]
     left_out = f" Not measured: {', '.join(f'#{number}' for number in info.left_out)}." if info.left_out else ""
+    has_suspects = any(curve.is_suspect for curve in info.curves)
+    caption = f"Worst case of all attacks on {info.n_examples} examples; bands: 95% Wilson intervals"
     figures = [
         embedded_figure(
             plot_robustness_curves(info),
             element_id="robustness",
-            caption=f"Worst case of all attacks on {info.n_examples} examples; bands: 95% Wilson intervals.{left_out}",
+            caption=f"{as_sentence(with_suspect_note(caption, has_suspects=has_suspects))}{left_out}",
             is_synthetic=info.is_synthetic,
         )
     ]
     if info.attacks:
+        caption = "Accuracy under each attack alone, run on every example that is classified right"
         figures += [
             embedded_figure(
                 plot_attack_curves(info, n_columns=n_columns),
                 element_id=f"attacks-{css_class}",
-                caption="Accuracy under each attack alone, run on every example that is classified right.",
+                caption=as_sentence(with_suspect_note(caption, has_suspects=has_suspects)),
                 is_synthetic=info.is_synthetic,
                 css_class=css_class,
             )

@@ -1,12 +1,13 @@
 """The input of every info: one study's frozen records at one moment, built by the caller from the repository."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spaces.errors import SelectionError
 from spaces.measurement import Measurement
 from spaces.objectives import Objective
 from spaces.spec_files import parse_spec
 from spaces.study_spec import StudySpec
+from storage.audits import AuditRecord, AuditRepository
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
 
 
@@ -20,6 +21,7 @@ class StudySnapshot:
         front_numbers: numbers of the trials on the Pareto front, as the repository decided it.
         revisions: the history of the front, ascending.
         baselines: numbers of the trials without a choice: widest bits without and with Jacobian terms.
+        audits: every audit of the study, oldest first; empty until `with_audits` has read them.
     """
 
     study: StudyRecord
@@ -27,6 +29,15 @@ class StudySnapshot:
     front_numbers: tuple[int, ...]
     revisions: tuple[RevisionRecord, ...]
     baselines: tuple[int, ...] = (0, 1)
+    audits: tuple[AuditRecord, ...] = ()
+
+    def with_audits(self, audits: AuditRepository) -> "StudySnapshot":
+        """Return the same study with the audits that the repository has of it.
+
+        Raises:
+            StorageError: the database fails.
+        """
+        return replace(self, audits=tuple(audits.audits(self.study.id)))
 
     @property
     def spec(self) -> StudySpec:
@@ -50,6 +61,12 @@ class StudySnapshot:
             for trial in self.trials
             if trial.state is TrialState.COMPLETE and trial.measurement is not None
         }
+
+    @property
+    def latest_audits(self) -> dict[int, AuditRecord]:
+        """Trial number -> its newest audit, finished or not, by ascending number."""
+        newest = {record.number: record for record in self.audits}
+        return {number: newest[number] for number in sorted(newest)}
 
     @property
     def measured_baselines(self) -> tuple[int, ...]:

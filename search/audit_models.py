@@ -1,8 +1,12 @@
 """The networks of an audit, from a stored model: the audited one, its float twin, and a sibling at other bits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from search.attacks.audit_plan import Surrogates
+from search.attacks.base import Inputs
+from search.metrics.saturation import saturated_fractions
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
 from search.models.trained_model import TrainedModel
@@ -14,22 +18,30 @@ _WIDE, _NARROW = 8, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditModels:
-    """What is audited, and what stands in for it where adversarial examples are transferred."""
+    """What is audited, and what stands in for it where adversarial examples are transferred.
+
+    Attributes:
+        target: the deployed model.
+        surrogates: networks like it.
+        saturation: returns for clean inputs [n, ...] activation -> fraction of its values at or above the clip.
+    """
 
     target: NetworkClassifier
     surrogates: Surrogates
+    saturation: Callable[[Inputs], dict[str, float]]
 
 
 def load_models(model: TrainedModel, *, input_range: tuple[float, float]) -> AuditModels:
     """Return the classifiers; each is traced at its first call."""
-    network = _network(model, model.candidate)
-    sibling = _network(model, sibling_candidate(model.candidate))
+    network = network_of(model, model.candidate)
+    sibling = network_of(model, sibling_candidate(model.candidate))
     return AuditModels(
-        target=_classifier(network, input_range, quantized=True),
+        target=classifier_of(network, input_range, quantized=True),
         surrogates=Surrogates(
-            float_twin=_classifier(network, input_range, quantized=False),
-            sibling=_classifier(sibling, input_range, quantized=True),
+            float_twin=classifier_of(network, input_range, quantized=False),
+            sibling=classifier_of(sibling, input_range, quantized=True),
         ),
+        saturation=partial(saturated_fractions, network),
     )
 
 
@@ -47,14 +59,16 @@ def _at_bits(candidate: Candidate, bits: int) -> Candidate:
     return replace(candidate, policies={name: policy_at(policy) for name, policy in candidate.policies.items()})
 
 
-def _network(model: TrainedModel, candidate: Candidate) -> Network:
+def network_of(model: TrainedModel, candidate: Candidate) -> Network:
+    """Return the network of a stored model, at a candidate's bits."""
     network = Network(model.topology)
     network.load_weights(model.weights)
     network.load_policies(candidate, model.integer_bits)
     return network
 
 
-def _classifier(network: Network, input_range: tuple[float, float], *, quantized: bool) -> NetworkClassifier:
+def classifier_of(network: Network, input_range: tuple[float, float], *, quantized: bool) -> NetworkClassifier:
+    """Return a network as attacks see it, quantized or as its float twin."""
     classifier = NetworkClassifier(network, input_range=input_range, quantized=quantized)
     classifier.refresh()
     return classifier

@@ -1,12 +1,10 @@
 """Stored audits: finding one, and comparing two of the same images."""
 
-from spaces.audit import Comparison, compare, norms_of, radii, surviving
+from spaces.audit import Comparison
 from spaces.errors import SelectionError
+from storage.audit_comparison import COMMON_SETTINGS, compare_records, differing_settings
 from storage.audits import AuditRecord, AuditRepository
 from storage.records import StudyRecord
-
-# What two audits must share for their examples, radii and attacks to be the same.
-_COMMON_SETTINGS = ("plan_version", "plan", "data_fingerprint", "images", "quick", "seed", "epsilons")
 
 
 def latest_audit(audits: AuditRepository, study: StudyRecord, number: int) -> AuditRecord:
@@ -30,17 +28,13 @@ def compare_audits(first: AuditRecord, second: AuditRecord) -> tuple[Comparison,
     Raises:
         SelectionError: they differ in images, radii or effort, or one is not finished.
     """
-    differing = [key for key in _COMMON_SETTINGS if first.settings.get(key) != second.settings.get(key)]
+    differing = differing_settings(first, second)
     if differing:
         raise SelectionError(
-            f"audits compare only on the same {', '.join(_COMMON_SETTINGS)}; those of trials {first.number} and "
+            f"audits compare only on the same {', '.join(COMMON_SETTINGS)}; those of trials {first.number} and "
             f"{second.number} differ in {', '.join(differing)}. Audit both with the same options."
         )
     for record in (first, second):
-        if not record.is_complete:
+        if not record.has_all_attacks:
             raise SelectionError(f"the audit of trial {record.number} is not finished; run it again to go on with it.")
-    comparisons: list[Comparison] = []
-    for norm in norms_of(first.attacks):
-        left, right = (surviving(record.is_right, record.attacks, norm) for record in (first, second))
-        comparisons += compare(left, right, norm=norm, epsilons=radii(first.attacks, norm))
-    return tuple(comparisons)
+    return compare_records(first, second)

@@ -8,26 +8,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spaces.errors import ArtifactError, DataError, SpecError, StudyMismatchError
-from spaces.input_range import check_epsilons
+from spaces.errors import DataError, SpecError, StudyMismatchError
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore, default_root
 from storage.audits import AuditRepository
 from storage.migrations import upgrade
-from storage.records import StudyRecord, TrialRecord
+from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.sql import check_exists, normalize_url, open_engine
 
 if TYPE_CHECKING:
-    from search.audit import AuditListener, Auditor
     from search.data.dataset import Dataset
     from search.listener import Listener
     from search.models.topology import Topology
     from search.worker import Worker
 
 _PARENT_DIGEST = "parent_file_sha256"
+_SUITE_VERSION = "search_suite"
 _PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
 
 
@@ -111,6 +110,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     """
     from search.models.topologies import make_all_topologies
     from search.sampling import OptunaStudy, check_sampler, open_optuna_storage
+    from search.study_data import load_data
 
     check_sampler(options.sampler)
     spec = load_spec(options.study, overrides=options.overrides)
@@ -155,61 +155,6 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditOptions:
-    """What `audit` was given.
-
-    Attributes:
-        trial: the complete trial whose model is audited.
-        data_dir: where data sets are looked for first.
-        images: test images.
-        quick: about a tenth of the work.
-    """
-
-    study: StudyRecord
-    trial: TrialRecord
-    data_dir: Path | None
-    images: int
-    quick: bool
-
-
-def prepare_audit(memory: Memory, options: AuditOptions, listener: "AuditListener") -> "Auditor":
-    """Load a trial's stored model and the study's data, and return the audit of that model.
-
-    Raises:
-        DataError: the data are not to be had.
-        StudyMismatchError: they are not those of the study.
-        ArtifactError: the trial's model is not stored any more, or is damaged.
-    """
-    from search.audit import Auditor, AuditParts
-    from search.models.trained_model import TrainedModel
-
-    study, number = options.study, options.trial.number
-    digests = memory.repository.artifacts(study.id, number)
-    if not digests:
-        raise ArtifactError(
-            f"trial {number} of study {study.name!r} has no stored model: models that left the front are removed. "
-            "Choose a trial of the front, or launch with --keep-all."
-        )
-    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
-    dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
-    _check_same_data(study, dataset)
-    return Auditor(
-        AuditParts(
-            study=study,
-            spec=spec,
-            trial_number=number,
-            model=TrainedModel.from_files({name: memory.artifacts.get(digest) for name, digest in digests.items()}),
-            model_digests=digests,
-            dataset=dataset,
-            images=options.images,
-            quick=options.quick,
-            audits=memory.audits,
-            listener=listener,
-        )
-    )
-
-
 @contextmanager
 def _errors_name(source: str) -> Iterator[None]:
     """Put the study's file or preset in front of what is wrong with it."""
@@ -217,35 +162,6 @@ def _errors_name(source: str) -> Iterator[None]:
         yield
     except (SpecError, DataError) as error:
         raise type(error)(f"{source}: {error}") from error
-
-
-def load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> "Dataset":
-    """Load and split a study's data.
-
-    Raises:
-        SpecError: a radius lies outside the input range.
-        DataError: the data are not to be had.
-    """
-    from search.data.sources import find_source, load_raw
-    from search.data.splits import split
-
-    source = find_source(spec.data)
-    if source is not None:
-        _check_epsilons(spec, source.input_range)
-    raw = load_raw(spec.data, data_dir=data_dir, synthetic=synthetic)
-    _check_epsilons(spec, raw.input_range)
-    return split(
-        raw,
-        validation_examples=spec.data.validation_examples,
-        attack_examples=spec.data.attack_examples,
-        seed=spec.seed,
-    )
-
-
-def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
-    check_epsilons(spec.robustness.epsilons, input_range=input_range)
-    if spec.training.adversarial_epsilon is not None:
-        check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
 
 
 def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
@@ -273,13 +189,16 @@ def _check_parent_file(spec: StudySpec, topologies: "Sequence[Topology]") -> Non
 
 
 def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:
+    from search.attacks.suite import SUITE_VERSION
+    from search.study_data import check_same_data
+
     stored = repository.find_study(spec.name)
     if stored is None:
         return repository.create_study(
             name=spec.name,
             spec=spec.model_dump(mode="json"),
             spec_fingerprint=spec.fingerprint,
-            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec)},
+            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec), _SUITE_VERSION: SUITE_VERSION},
             versions=installed_versions(),
         )
     stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
@@ -289,21 +208,19 @@ def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset")
             f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
             "Give the stored values to go on with it, or another name (or --storage) for a new study."
         )
-    _check_same_data(stored, dataset)
+    check_same_data(stored, dataset)
     if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec):
         raise StudyMismatchError(
             f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
             "file, or another name for a new study."
         )
-    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
-
-
-def _check_same_data(study: StudyRecord, dataset: "Dataset") -> None:
-    if study.data["fingerprint"] != dataset.fingerprint:
+    suite = stored.data.get(_SUITE_VERSION, 1)
+    if suite != SUITE_VERSION:
         raise StudyMismatchError(
-            f"study {study.name!r} was started on other data: fingerprint {study.data['fingerprint'][:12]} is stored, "
-            f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
+            f"study {spec.name!r} was measured with search suite {suite}, this version has suite {SUITE_VERSION}: "
+            "their robust accuracies do not compare. Read, audit and export it as it is; give a new study another name."
         )
+    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
 
 
 def _parent_digest(spec: StudySpec) -> str | None:

@@ -25,7 +25,7 @@ class AttackOutcome:
         epsilons: radii in input units, ascending.
         n_examples: examples that the attack's accuracy refers to: all of the audit, or the subset of a slow attack.
         tried: what it was run on at each radius: right when clean, in the subset, and for an attack on survivors not
-            broken by the attacks before it.  # [n_epsilons, n]
+            broken by the attacks before it, nor withstanding this one at a larger radius.  # [n_epsilons, n]
         broken: where it made the prediction wrong within each radius; only where tried.  # [n_epsilons, n]
         distances: of the nearest wrong prediction found, inf where none, NaN where not tried; only of attacks that
             look for it.  # [n]
@@ -51,12 +51,21 @@ class AttackOutcome:
             )
 
     @property
+    def standing(self) -> Flags:
+        """What there was to break at each radius: tried there, or at a larger one, in whose ball the smaller lies.
+
+        Of an attack on survivors, what the attacks before it have left.  # [n_epsilons, n]
+        """
+        left: Flags = np.logical_or.accumulate(self.tried[::-1])[::-1]
+        return left
+
+    @property
     def accuracy(self) -> tuple[float, ...]:
         """Accuracy at each radius under this attack.
 
-        For an attack on survivors, that of all attacks up to and with it: what it was not run on was broken before.
+        For an attack on survivors, that of all attacks up to and with it: what was not standing was broken before.
         """
-        return tuple(float(row.sum()) / self.n_examples for row in self.tried & ~self.broken)
+        return tuple(float(row.sum()) / self.n_examples for row in self.standing & ~self.broken)
 
     @property
     def median_distance(self) -> float | None:

@@ -1,5 +1,6 @@
 """Pictures of the infos: each function only draws what its info decided, and draws a note where that is nothing."""
 
+from dashboards.figures.audit_curves import plot_audit_curves
 from dashboards.figures.hypervolume import plot_hypervolume
 from dashboards.figures.layer_choices import plot_layer_choices
 from dashboards.figures.pareto_front import plot_pareto_front_3d, plot_pareto_projections
@@ -7,6 +8,7 @@ from dashboards.figures.robustness_curves import plot_attack_curves, plot_robust
 
 __all__ = [
     "plot_attack_curves",
+    "plot_audit_curves",
     "plot_hypervolume",
     "plot_layer_choices",
     "plot_pareto_front_3d",

@@ -5,6 +5,7 @@ from plotly.subplots import make_subplots
 
 from dashboards.figures.frame import finish, note_figure
 from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep
+from dashboards.labels import as_plot_text, fired_lines, marked_number
 from dashboards.theme import FRONT_COLOR, GREY, VERMILLION
 
 
@@ -44,13 +45,13 @@ def plot_hypervolume(info: HypervolumeInfo) -> go.Figure:
 def _add_baselines(figure: go.Figure, info: HypervolumeInfo) -> None:
     if info.baseline_hypervolume is None:
         return
+    numbers = [marked_number(number, is_suspect=number in info.suspect_baselines) for number in info.baseline_numbers]
     trials = "trial" if len(info.baseline_numbers) == 1 else "trials"
     figure.add_hline(
         y=info.baseline_hypervolume,
         line={"color": VERMILLION, "dash": "dash", "width": 2},
         annotation={
-            "text": f"baselines alone ({trials} {', '.join(map(str, info.baseline_numbers))}): "
-            f"{info.baseline_hypervolume:,.4g}",
+            "text": f"baselines alone ({trials} {', '.join(numbers)}): {info.baseline_hypervolume:,.4g}",
             "font": {"color": VERMILLION},
             "bgcolor": "rgba(255, 255, 255, 0.8)",
         },
@@ -61,8 +62,15 @@ def _add_baselines(figure: go.Figure, info: HypervolumeInfo) -> None:
 
 
 def _hover(step: HypervolumeStep) -> str:
-    cause = "the empty front" if step.trial_number is None else f"by trial {step.trial_number}"
-    return (
-        f"revision {step.revision}, {cause}<br>hypervolume {step.hypervolume:,.6g}<br>"
-        f"{step.front_size} on the front<br>{step.time:%Y-%m-%d %H:%M:%S} UTC"
+    if step.trial_number is None:
+        cause = "the empty front"
+    else:
+        cause = f"by trial {marked_number(step.trial_number, is_suspect=bool(step.fired))}"
+    lines = (
+        f"revision {step.revision}, {cause}",
+        f"hypervolume {step.hypervolume:,.6g}",
+        f"{step.front_size} on the front",
+        f"{step.time:%Y-%m-%d %H:%M:%S} UTC",
+        *fired_lines(step.fired),
     )
+    return "<br>".join(as_plot_text(line) for line in lines)

@@ -9,7 +9,15 @@ from plotly.subplots import make_subplots
 
 from dashboards.figures.frame import finish, note_figure
 from dashboards.infos.layer_choices import LayerChoicesInfo
-from dashboards.labels import as_plot_text, format_jr_weight, format_metric, metric_title
+from dashboards.labels import (
+    SUSPECT_NOTE,
+    as_plot_text,
+    fired_lines,
+    format_jr_weight,
+    format_metric,
+    marked_number,
+    metric_title,
+)
 from dashboards.theme import PALE, SEQUENTIAL
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
 
@@ -45,13 +53,21 @@ def plot_layer_choices(info: LayerChoicesInfo) -> go.Figure:
     figure.update_xaxes(title={"text": _order_text(info)}, row=3, col=1)
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", tickfont={"size": 11}, type="category")
     figure.update_layout(plot_bgcolor=PALE)
-    return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=inner_px + _MARGIN_PX)
+    subtitle = SUSPECT_NOTE if any(info.fired) else None
+    height = inner_px + _MARGIN_PX
+    return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=height, subtitle=subtitle)
 
 
 def _common(info: LayerChoicesInfo) -> dict[str, Any]:
     name = info.sort_objective.name
-    labels = [f"#{number}" for number in info.trial_numbers]
-    values = [f"{metric_title(name)} {format_metric(name, value)}" for value in info.sort_values]
+    labels = [
+        f"#{marked_number(number, is_suspect=bool(fired))}"
+        for number, fired in zip(info.trial_numbers, info.fired, strict=True)
+    ]
+    values = [
+        "<br>".join([f"{metric_title(name)} {format_metric(name, value)}", *map(as_plot_text, fired_lines(fired))])
+        for value, fired in zip(info.sort_values, info.fired, strict=True)
+    ]
     return {
         "x": labels,
         "y": [as_plot_text(layer) for layer in info.layers],

@@ -10,9 +10,12 @@ from plotly.subplots import make_subplots
 
 from dashboards.figures.frame import finish, metric_axis, note_figure
 from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo
-from dashboards.labels import as_plot_text, metric_title
-from dashboards.theme import DOMINATED_COLOR, FRONT_COLOR, baseline_style
+from dashboards.labels import as_plot_text, marked_number, metric_title
+from dashboards.theme import DOMINATED_COLOR, FRONT_COLOR, INK, baseline_style
 from spaces.objectives import Direction, Objective
+
+# Wider than every marker that it may surround.
+_RING_SIZE = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,10 @@ def plot_pareto_front_3d(info: ParetoFrontInfo) -> go.Figure:
     for group in _groups(info.points):
         x, y, z = ([point.values[axis] for point in group.points] for axis in range(3))
         figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **_marker(group, scale=0.6)))
+    suspects = _suspects(info.points)
+    if suspects:
+        x, y, z = ([point.values[axis] for point in suspects] for axis in range(3))
+        figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **_ring(scale=0.6)))
     x_axis, y_axis, z_axis = (metric_axis(objective.name) for objective in info.objectives[:3])
     # The centre lies low, because the axis titles hang below the box and would be cut off.
     camera = {"eye": {"x": 1.65, "y": 1.65, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.15}}
@@ -66,6 +73,10 @@ def plot_pareto_projections(info: ParetoFrontInfo, *, n_columns: int = 3) -> go.
         for group in _groups(info.points):
             x, y = ([point.values[axis] for point in group.points] for axis in (x_axis, y_axis))
             figure.add_trace(go.Scatter(x=x, y=y, **_marker(group, scale=1), showlegend=panel == 0), **cell)
+        suspects = _suspects(info.points)
+        if suspects:
+            x, y = ([point.values[axis] for point in suspects] for axis in (x_axis, y_axis))
+            figure.add_trace(go.Scatter(x=x, y=y, **_ring(scale=1), showlegend=panel == 0), **cell)
         figure.update_xaxes(**metric_axis(info.objectives[x_axis].name), **cell)
         figure.update_yaxes(**metric_axis(info.objectives[y_axis].name), **cell)
     height = 140 + 320 * n_rows
@@ -119,7 +130,7 @@ def _baseline_group(position: int, point: FrontPoint) -> _Group:
     color, symbol = baseline_style(position)
     state = ", infeasible" if not point.is_feasible else ", on the front" if point.is_on_front else ""
     return _Group(
-        name=f"baseline: trial {point.number}{state}",
+        name=f"baseline: trial {marked_number(point.number, is_suspect=point.is_suspect)}{state}",
         color=color,
         symbol=symbol if point.is_feasible else f"{symbol}-open",
         # Both baselines often share bits and so a place; the diamond must not hide the square.
@@ -127,6 +138,21 @@ def _baseline_group(position: int, point: FrontPoint) -> _Group:
         opacity=1,
         points=(point,),
     )
+
+
+def _suspects(points: tuple[FrontPoint, ...]) -> list[FrontPoint]:
+    return [point for point in points if point.is_suspect]
+
+
+def _ring(*, scale: float) -> dict[str, Any]:
+    """Return the settings of the trace that rings suspect trials; the pointer sees the marker within."""
+    return {
+        "mode": "markers",
+        "name": "masking suspect (?)",
+        "legendgroup": "masking suspect",
+        "marker": {"color": INK, "symbol": "circle-open", "size": _RING_SIZE * scale, "line": {"width": 1.5}},
+        "hoverinfo": "skip",
+    }
 
 
 def _marker(group: _Group, *, scale: float) -> dict[str, Any]:

@@ -1,27 +1,18 @@
 """Accuracy against the attack radius: the worst case with its intervals, and one panel per attack."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboards.figures.curve_parts import CurveStyle, accuracy_axis, curve_styles, epsilon_axis, interval_band
 from dashboards.figures.frame import finish, note_figure
 from dashboards.infos.robustness_curves import RobustnessCurve, RobustnessCurvesInfo
-from dashboards.labels import as_plot_text, format_accuracy
-from dashboards.theme import CURVE_COLORS, CURVE_DASHES, CURVE_SYMBOLS, baseline_style, with_alpha
+from dashboards.labels import SUSPECT_NOTE, as_plot_text, fired_lines, format_accuracy, marked_number
 
 # Heights of a panel and of what stands below it: upright labels of the radii, the axis title, the next panel's name.
 _PANEL_PX, _BELOW_PX = 200, 130
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Style:
-    color: str
-    symbol: str
-    dash: str
 
 
 def plot_robustness_curves(info: RobustnessCurvesInfo) -> go.Figure:
@@ -31,15 +22,19 @@ def plot_robustness_curves(info: RobustnessCurvesInfo) -> go.Figure:
     figure = go.Figure()
     styles = _styles(info.curves)
     for curve, style in zip(info.curves, styles, strict=True):
-        figure.add_trace(_band(curve, style))
+        figure.add_trace(
+            interval_band(curve.epsilons, curve.lower, curve.upper, color=style.color, legend_group=str(curve.number))
+        )
     for curve, style in zip(info.curves, styles, strict=True):
         figure.add_trace(_line(info, curve, curve.worst_case, style))
-    figure.update_xaxes(**_epsilon_axis(info))
-    figure.update_yaxes(title={"text": "worst-case accuracy ↑"}, **_accuracy_axis(info))
+    figure.update_xaxes(**epsilon_axis(info.epsilons, info.epsilon_labels))
+    figure.update_yaxes(title={"text": "worst-case accuracy ↑"}, **accuracy_axis(_highest(info)))
     figure.update_layout(hovermode="closest", legend={"y": -0.32})
     subtitle = f"attack subset of {info.n_examples} examples, bands: 95% Wilson intervals"
     if info.left_out:
         subtitle += f"; not measured: {', '.join(f'#{number}' for number in info.left_out)}"
+    if _has_suspects(info):
+        subtitle += f"; {SUSPECT_NOTE}"
     return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=500, subtitle=subtitle)
 
 
@@ -68,48 +63,35 @@ def plot_attack_curves(info: RobustnessCurvesInfo, *, n_columns: int = 3) -> go.
                 figure.add_trace(line.update(showlegend=panel == 0), **cell)
         if cell["col"] == 1:
             figure.update_yaxes(title={"text": "accuracy ↑"}, **cell)
-    figure.update_xaxes(**_epsilon_axis(info))
-    figure.update_yaxes(**_accuracy_axis(info))
+    figure.update_xaxes(**epsilon_axis(info.epsilons, info.epsilon_labels))
+    figure.update_yaxes(**accuracy_axis(_highest(info)))
     figure.update_layout(legend={"y": -(_BELOW_PX - 30) / inner_px}, hovermode="closest")
-    return finish(figure, title=title, is_synthetic=info.is_synthetic, height=inner_px + 230)
+    subtitle = SUSPECT_NOTE if _has_suspects(info) else None
+    height = inner_px + 230
+    return finish(figure, title=title, is_synthetic=info.is_synthetic, height=height, subtitle=subtitle)
 
 
-def _styles(curves: Sequence[RobustnessCurve]) -> list[_Style]:
-    """Return one style per curve; baselines keep the colour and shape that they have among the points of the front."""
-    styles, n_others = [], 0
-    for curve in curves:
-        if curve.baseline_position is not None:
-            color, symbol = baseline_style(curve.baseline_position)
-            styles.append(_Style(color=color, symbol=symbol, dash="dash"))
-        else:
-            turn, position = divmod(n_others, len(CURVE_COLORS))
-            dash = CURVE_DASHES[turn % len(CURVE_DASHES)]
-            styles.append(_Style(color=CURVE_COLORS[position], symbol=CURVE_SYMBOLS[position], dash=dash))
-            n_others += 1
-    return styles
+def _styles(curves: Sequence[RobustnessCurve]) -> list[CurveStyle]:
+    return curve_styles([curve.baseline_position for curve in curves])
+
+
+def _highest(info: RobustnessCurvesInfo) -> float:
+    return max(max(curve.upper) for curve in info.curves)
+
+
+def _has_suspects(info: RobustnessCurvesInfo) -> bool:
+    return any(curve.is_suspect for curve in info.curves)
 
 
 def _name(curve: RobustnessCurve) -> str:
-    return f"#{curve.number}{' baseline' if curve.is_baseline else ''}{'' if curve.is_feasible else ', infeasible'}"
+    number = marked_number(curve.number, is_suspect=curve.is_suspect)
+    return f"#{number}{' baseline' if curve.is_baseline else ''}{'' if curve.is_feasible else ', infeasible'}"
 
 
-def _band(curve: RobustnessCurve, style: _Style) -> go.Scatter:
-    """Return the interval as a closed outline: up along the upper ends, back along the lower ones."""
-    return go.Scatter(
-        x=[*curve.epsilons, *reversed(curve.epsilons)],
-        y=[*curve.upper, *reversed(curve.lower)],
-        fill="toself",
-        fillcolor=with_alpha(style.color, 0.13),
-        mode="none",
-        hoverinfo="skip",
-        legendgroup=str(curve.number),
-        showlegend=False,
-    )
-
-
-def _line(info: RobustnessCurvesInfo, curve: RobustnessCurve, values: Sequence[float], style: _Style) -> go.Scatter:
+def _line(info: RobustnessCurvesInfo, curve: RobustnessCurve, values: Sequence[float], style: CurveStyle) -> go.Scatter:
     labels = dict(zip(info.epsilons, info.epsilon_labels, strict=True))
     at = [labels.get(epsilon, f"{epsilon:g}") for epsilon in curve.epsilons]
+    fired = [as_plot_text(line) for line in fired_lines(curve.fired)]
     return go.Scatter(
         x=curve.epsilons,
         y=values,
@@ -119,25 +101,8 @@ def _line(info: RobustnessCurvesInfo, curve: RobustnessCurve, values: Sequence[f
         line={"color": style.color, "dash": style.dash, "width": 2},
         marker={"symbol": style.symbol if curve.is_feasible else f"{style.symbol}-open", "size": 8},
         hovertext=[
-            f"{_name(curve)}<br>epsilon {epsilon}: {format_accuracy(value)}"
+            "<br>".join([_name(curve), f"epsilon {epsilon}: {format_accuracy(value)}", *fired])
             for epsilon, value in zip(at, values, strict=True)
         ],
         hoverinfo="text",
     )
-
-
-def _epsilon_axis(info: RobustnessCurvesInfo) -> dict[str, Any]:
-    return {
-        "title": {"text": "epsilon (L-inf)"},
-        "tickvals": info.epsilons,
-        "ticktext": info.epsilon_labels,
-        "tickfont": {"size": 11},
-        # The small radii stand close together: upright they still fit where slanted they would overlap.
-        "autotickangles": [0, 90],
-    }
-
-
-def _accuracy_axis(info: RobustnessCurvesInfo) -> dict[str, Any]:
-    highest = max(max(curve.upper) for curve in info.curves)
-    # A little room below 0, so that markers on the axis are seen whole.
-    return {"range": [-0.02, min(1.0, highest) + 0.02], "tickformat": ".0%"}

@@ -1,5 +1,9 @@
 """What the figures show, as frozen values made by pure functions of a snapshot; nothing here draws."""
 
+from dashboards.infos.audit_comparison import AuditComparisonInfo, ComparedTrial, audit_comparison_info
+from dashboards.infos.audit_curves import AuditCurve, AuditCurvesInfo, audit_curves_info
+from dashboards.infos.audits import AuditsInfo, AuditSummary, audits_info
+from dashboards.infos.check_table import CheckTableInfo, CheckTableRow, check_table_info
 from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep, hypervolume_info
 from dashboards.infos.layer_choices import LayerChoicesInfo, layer_choices_info
 from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, pareto_front_info
@@ -12,6 +16,14 @@ from dashboards.infos.robustness_curves import (
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 
 __all__ = [
+    "AuditComparisonInfo",
+    "AuditCurve",
+    "AuditCurvesInfo",
+    "AuditSummary",
+    "AuditsInfo",
+    "CheckTableInfo",
+    "CheckTableRow",
+    "ComparedTrial",
     "FrontPoint",
     "HypervolumeInfo",
     "HypervolumeStep",
@@ -21,6 +33,10 @@ __all__ = [
     "RobustnessCurvesInfo",
     "TrialTableInfo",
     "TrialTableRow",
+    "audit_comparison_info",
+    "audit_curves_info",
+    "audits_info",
+    "check_table_info",
     "default_chosen",
     "hypervolume_info",
     "layer_choices_info",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from dashboards.fired_checks import FiredCheck, fired_checks
 from dashboards.snapshot import StudySnapshot
 from spaces.objectives import losses, reference_losses
 from spaces.pareto import hypervolume
@@ -16,12 +17,14 @@ class HypervolumeStep:
 
     Attributes:
         trial_number: the trial whose arrival made the revision; None for the empty front.
+        fired: the checks that fired on that trial.
         front_size: members of the front.
         time: when the revision was made, in UTC.
     """
 
     revision: int
     trial_number: int | None
+    fired: tuple[FiredCheck, ...]
     hypervolume: float
     front_size: int
     time: datetime
@@ -34,6 +37,7 @@ class HypervolumeInfo:
     Attributes:
         steps: the revisions, ascending.
         baseline_numbers: the measured baselines.
+        suspect_baselines: those of them on which a check fired.
         baseline_hypervolume: what they dominate alone, feasible or not; None while none is measured.
         note: why there is nothing to draw; None when there is.
     """
@@ -41,6 +45,7 @@ class HypervolumeInfo:
     title: str
     steps: tuple[HypervolumeStep, ...]
     baseline_numbers: tuple[int, ...]
+    suspect_baselines: tuple[int, ...]
     baseline_hypervolume: float | None
     is_synthetic: bool
     note: str | None
@@ -48,10 +53,12 @@ class HypervolumeInfo:
 
 def hypervolume_info(snapshot: StudySnapshot) -> HypervolumeInfo:
     """Read the front's history and compute the hypervolume of the baselines alone."""
+    fired = fired_checks(snapshot)
     steps = tuple(
         HypervolumeStep(
             revision=record.revision,
             trial_number=record.trial_number,
+            fired=() if record.trial_number is None else fired.get(record.trial_number, ()),
             hypervolume=record.hypervolume,
             front_size=record.size,
             time=record.created_at,
@@ -62,6 +69,7 @@ def hypervolume_info(snapshot: StudySnapshot) -> HypervolumeInfo:
         title=f"Hypervolume of the front of {snapshot.study.name}",
         steps=steps,
         baseline_numbers=snapshot.measured_baselines,
+        suspect_baselines=tuple(number for number in snapshot.measured_baselines if number in fired),
         baseline_hypervolume=_baseline_hypervolume(snapshot),
         is_synthetic=snapshot.study.is_synthetic,
         note=None if steps else "the front has no history yet",

@@ -1,5 +1,7 @@
 """The order in which trials of the front are shown, and the words for a front that cannot be shown."""
 
+from collections.abc import Sequence
+
 from dashboards.snapshot import StudySnapshot
 from spaces.objectives import Objective
 from storage.records import TrialRecord, TrialState
@@ -17,6 +19,14 @@ def ordered_front(snapshot: StudySnapshot) -> tuple[TrialRecord, ...]:
     members = [trial for trial in snapshot.trials if trial.number in snapshot.front_numbers]
     measured = [trial for trial in members if trial.number in measurements]
     return tuple(sorted(measured, key=lambda trial: (measurements[trial.number].metric(name), trial.number)))
+
+
+def spread(numbers: Sequence[int], limit: int) -> list[int]:
+    """Return up to `limit` of the numbers, spread evenly over their order, the first and the last among them."""
+    if len(numbers) <= limit:
+        return list(numbers)
+    steps = max(limit - 1, 1)
+    return [numbers[round(index * (len(numbers) - 1) / steps)] for index in range(limit)]
 
 
 def empty_note(snapshot: StudySnapshot) -> str | None:

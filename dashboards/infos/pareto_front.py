@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from dashboards.fired_checks import FiredCheck, fired_checks
 from dashboards.infos.ordering import empty_note
-from dashboards.labels import format_metric, layer_lines, metric_title
+from dashboards.labels import fired_lines, format_metric, layer_lines, marked_number, metric_title
 from dashboards.snapshot import StudySnapshot
 from spaces.measurement import Measurement
 from spaces.objectives import Objective
@@ -17,7 +18,9 @@ class FrontPoint:
     Attributes:
         values: in the metrics' own units.  # [n_objectives]
         baseline_position: which baseline it is, counted from 0; None for every other trial.
-        hover: lines for the pointer: number, every objective, then bits and Jacobian weight of every layer.
+        fired: the checks that fired on it.
+        hover: lines for the pointer: number, every objective, checks that fired, then bits and Jacobian weight of every
+            layer.
     """
 
     number: int
@@ -25,12 +28,18 @@ class FrontPoint:
     is_feasible: bool
     is_on_front: bool
     baseline_position: int | None
+    fired: tuple[FiredCheck, ...]
     hover: tuple[str, ...]
 
     @property
     def is_baseline(self) -> bool:
         """Whether the trial is one of the study's baselines."""
         return self.baseline_position is not None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether a check fired, so that the robust accuracy is in doubt."""
+        return bool(self.fired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +62,9 @@ class ParetoFrontInfo:
 
 def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
     """Place every complete trial in the objective space."""
-    objectives, measurements = snapshot.objectives, snapshot.measurements
+    objectives, measurements, fired = snapshot.objectives, snapshot.measurements, fired_checks(snapshot)
     points = tuple(
-        _point(trial, measurements[trial.number], objectives, snapshot)
+        _point(trial, measurements[trial.number], objectives, snapshot, fired.get(trial.number, ()))
         for trial in sorted(snapshot.trials, key=lambda trial: trial.number)
         if trial.number in measurements
     )
@@ -70,12 +79,17 @@ def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
 
 
 def _point(
-    trial: TrialRecord, measurement: Measurement, objectives: tuple[Objective, ...], snapshot: StudySnapshot
+    trial: TrialRecord,
+    measurement: Measurement,
+    objectives: tuple[Objective, ...],
+    snapshot: StudySnapshot,
+    fired: tuple[FiredCheck, ...],
 ) -> FrontPoint:
     names = [objective.name for objective in objectives]
     baseline_position = snapshot.baseline_position(trial.number)
-    is_baseline = baseline_position is not None
-    head = f"trial {trial.number}{' (baseline)' if is_baseline else ''}{'' if trial.is_feasible else ', infeasible'}"
+    number = marked_number(trial.number, is_suspect=bool(fired))
+    baseline = "" if baseline_position is None else " (baseline)"
+    head = f"trial {number}{baseline}{'' if trial.is_feasible else ', infeasible'}"
     values = [f"{metric_title(name)}: {format_metric(name, measurement.metric(name))}" for name in names]
     return FrontPoint(
         number=trial.number,
@@ -83,5 +97,6 @@ def _point(
         is_feasible=trial.is_feasible,
         is_on_front=trial.number in snapshot.front_numbers,
         baseline_position=baseline_position,
-        hover=(head, *values, *layer_lines(trial.candidate)),
+        fired=fired,
+        hover=(head, *values, *fired_lines(fired), *layer_lines(trial.candidate)),
     )

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dashboards.infos.ordering import empty_note, ordered_front
+from dashboards.fired_checks import FiredCheck, fired_checks
+from dashboards.infos.ordering import empty_note, ordered_front, spread
 from dashboards.labels import epsilon_labels
 from dashboards.snapshot import StudySnapshot
 from spaces.measurement import Measurement
@@ -17,6 +18,7 @@ class RobustnessCurve:
 
     Attributes:
         baseline_position: which baseline it is, counted from 0; None for every other trial.
+        fired: the checks that fired on it.
         worst_case: under the worst of all attacks, per example.  # [n_epsilons + 1]
         lower, upper: the 95% Wilson interval of `worst_case`.  # [n_epsilons + 1]
         attack_accuracy: attack name -> accuracy under that attack alone.  # [n_epsilons + 1] each
@@ -25,6 +27,7 @@ class RobustnessCurve:
     number: int
     baseline_position: int | None
     is_feasible: bool
+    fired: tuple[FiredCheck, ...]
     epsilons: tuple[float, ...]
     worst_case: tuple[float, ...]
     lower: tuple[float, ...]
@@ -38,6 +41,11 @@ class RobustnessCurve:
     def is_baseline(self) -> bool:
         """Whether the trial is one of the study's baselines."""
         return self.baseline_position is not None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether a check fired, so that the accuracies may be too high."""
+        return bool(self.fired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +77,7 @@ def default_chosen(snapshot: StudySnapshot, *, limit: int = 5) -> tuple[int, ...
 
     The smallest and the largest of the front are always among them. Baselines come first.
     """
-    front = [trial.number for trial in ordered_front(snapshot)]
-    if len(front) > limit:
-        steps = max(limit - 1, 1)
-        front = [front[round(index * (len(front) - 1) / steps)] for index in range(limit)]
+    front = spread([trial.number for trial in ordered_front(snapshot)], limit)
     return tuple(dict.fromkeys([*snapshot.measured_baselines, *front]))
 
 
@@ -83,7 +88,7 @@ def robustness_curves_info(snapshot: StudySnapshot, chosen: Sequence[int] | None
         SelectionError: a chosen trial does not exist.
     """
     numbers = default_chosen(snapshot) if chosen is None else tuple(dict.fromkeys(chosen))
-    measurements = snapshot.measurements
+    measurements, fired = snapshot.measurements, fired_checks(snapshot)
     trials = [snapshot.trial(number) for number in numbers]
     spec = snapshot.spec
     n_examples = spec.data.attack_examples
@@ -93,6 +98,7 @@ def robustness_curves_info(snapshot: StudySnapshot, chosen: Sequence[int] | None
             number=trial.number,
             baseline_position=snapshot.baseline_position(trial.number),
             is_feasible=trial.is_feasible,
+            fired=fired.get(trial.number, ()),
             n_examples=n_examples,
         )
         for trial in trials
@@ -113,7 +119,13 @@ def robustness_curves_info(snapshot: StudySnapshot, chosen: Sequence[int] | None
 
 
 def _curve(
-    measurement: Measurement, *, number: int, baseline_position: int | None, is_feasible: bool, n_examples: int
+    measurement: Measurement,
+    *,
+    number: int,
+    baseline_position: int | None,
+    is_feasible: bool,
+    fired: tuple[FiredCheck, ...],
+    n_examples: int,
 ) -> RobustnessCurve:
     start = measurement.subset_clean_accuracy
     worst_case = (start, *measurement.worst_case)
@@ -122,6 +134,7 @@ def _curve(
         number=number,
         baseline_position=baseline_position,
         is_feasible=is_feasible,
+        fired=fired,
         epsilons=(0.0, *measurement.epsilons),
         worst_case=worst_case,
         lower=tuple(lower for lower, _ in intervals),

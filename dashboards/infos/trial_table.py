@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import fmean
 
+from dashboards.fired_checks import fired_checks
 from dashboards.infos.ordering import empty_front_note, ordered_front
 from dashboards.labels import epsilon_labels
 from dashboards.snapshot import StudySnapshot
@@ -16,7 +17,7 @@ class TrialTableRow:
     """One trial of the front.
 
     Attributes:
-        is_suspect: whether a check of the measurement fired.
+        is_suspect: whether a check of the measurement or of the newest audit fired.
         values: in the metrics' own units.  # [n_objectives]
         worst_case: accuracy at every radius of the study's grid.  # [n_epsilons]
         mean_weight_bits: over the layers, each counted once whatever its size.
@@ -54,14 +55,20 @@ class TrialTableInfo:
 
 def trial_table_info(snapshot: StudySnapshot) -> TrialTableInfo:
     """Collect the rows of the front."""
-    spec, measurements = snapshot.spec, snapshot.measurements
+    spec, measurements, fired = snapshot.spec, snapshot.measurements, fired_checks(snapshot)
     objectives = spec.objective_values()
     return TrialTableInfo(
         title=f"Front of {snapshot.study.name}",
         objectives=objectives,
         epsilon_labels=epsilon_labels(spec.robustness.epsilons),
         rows=tuple(
-            _row(trial, measurements[trial.number], objectives, is_baseline=trial.number in snapshot.baselines)
+            _row(
+                trial,
+                measurements[trial.number],
+                objectives,
+                is_baseline=trial.number in snapshot.baselines,
+                is_suspect=trial.number in fired,
+            )
             for trial in ordered_front(snapshot)
         ),
         is_synthetic=snapshot.study.is_synthetic,
@@ -70,14 +77,19 @@ def trial_table_info(snapshot: StudySnapshot) -> TrialTableInfo:
 
 
 def _row(
-    trial: TrialRecord, measurement: Measurement, objectives: tuple[Objective, ...], *, is_baseline: bool
+    trial: TrialRecord,
+    measurement: Measurement,
+    objectives: tuple[Objective, ...],
+    *,
+    is_baseline: bool,
+    is_suspect: bool,
 ) -> TrialTableRow:
     policies = list(trial.candidate.policies.values())
     activation_bits = [policy.activation_bits for policy in policies if policy.activation_bits is not None]
     return TrialTableRow(
         number=trial.number,
         is_baseline=is_baseline,
-        is_suspect=measurement.masking_suspect,
+        is_suspect=is_suspect,
         values=tuple(measurement.metric(objective.name) for objective in objectives),
         worst_case=measurement.worst_case,
         mean_weight_bits=fmean(policy.weight_bits for policy in policies),

@@ -1,4 +1,4 @@
-"""Which attacks an audit runs, in order, with their settings and the share of the examples they see."""
+"""Which attacks an audit runs, in order, and the share of the examples that each of them sees."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from enum import StrEnum
 from search.attacks.apgd import APGD, TargetedAPGD
 from search.attacks.art.gradient import CarliniL2, DeepFool
 from search.attacks.art.queries import ZOO, Boundary, HopSkipJump
+from search.attacks.audit_effort import Effort
 from search.attacks.base import Attack, Classifier
 from search.attacks.fmn import FMN
 from search.attacks.losses import Backward, Loss
@@ -19,9 +20,8 @@ from search.attacks.square import Square
 from search.attacks.transfer import Transfer
 from spaces.norms import Norm
 
-PLAN_VERSION = 1  # raised when an attack's code changes its results; settings are compared by themselves
+PLAN_VERSION = 3  # raised when an attack's code changes its results; settings are compared by themselves
 
-_CE_TARGETS = 3  # of the nearest classes, after all of them were tried on the ratio loss
 _L2_PER_LINF = 0.5  # of sqrt(d) * epsilon, the length of the L-inf cube's diagonal
 
 
@@ -77,152 +77,73 @@ def l2_radii(epsilons: Sequence[float], n_coordinates: int) -> tuple[float, ...]
     return tuple(epsilon * math.sqrt(n_coordinates) * _L2_PER_LINF for epsilon in epsilons)
 
 
-def audit_plan(surrogates: Surrogates, *, input_step: float, quick: bool) -> tuple[AuditStep, ...]:
-    """Return the attacks of an audit in order: cheap before dear, survivors after what should leave few.
+def audit_plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> tuple[AuditStep, ...]:
+    """Return the attacks of an audit in order: in each norm gradients, transfer, queries, noise; ART's at the end.
+
+    What comes early is meant to leave little for the dear attacks on survivors.
 
     Args:
         surrogates: for the transfer attacks.
         input_step: smallest difference between two inputs, in input units, e.g. 1/255.
-        quick: about a tenth of the work.
+        effort: steps, queries, restarts and examples.
     """
-    effort = _QUICK if quick else _FULL
-    steps: list[AuditStep] = []
-    for norm in Norm:
-        steps += _own_attacks(effort, norm, surrogates)
-    return (*steps, *_art_attacks(effort, input_step))
+    own = [step for norm in Norm for step in _own_attacks(effort, norm, surrogates)]
+    return (*own, *_art_attacks(effort, input_step))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Effort:
-    """How hard each attack tries."""
-
-    pgd_steps: int
-    pgd_restarts: int
-    apgd_steps: int
-    targets: int
-    fmn_steps: int
-    square_queries: int
-    transfer_steps: int
-    noise_draws: int
-    carlini: tuple[int, int]  # steps, searches
-    deepfool_steps: int
-    hopskipjump_steps: int
-    boundary_steps: int
-    zoo: tuple[int, int]  # steps, searches
-    gradient_examples: int
-    query_examples: int
-
-
-_FULL = _Effort(
-    pgd_steps=50,
-    pgd_restarts=5,
-    apgd_steps=100,
-    targets=9,
-    fmn_steps=100,
-    square_queries=5000,
-    transfer_steps=30,
-    noise_draws=100,
-    carlini=(50, 6),
-    deepfool_steps=50,
-    hopskipjump_steps=64,
-    boundary_steps=400,
-    zoo=(200, 2),
-    gradient_examples=100,
-    query_examples=20,
-)
-_QUICK = _Effort(
-    pgd_steps=25,
-    pgd_restarts=1,
-    apgd_steps=25,
-    targets=3,
-    fmn_steps=25,
-    square_queries=500,
-    transfer_steps=10,
-    noise_draws=10,
-    carlini=(25, 3),
-    deepfool_steps=25,
-    hopskipjump_steps=16,
-    boundary_steps=100,
-    zoo=(60, 2),
-    gradient_examples=20,
-    query_examples=5,
-)
-
-
-def _own_attacks(effort: _Effort, norm: Norm, surrogates: Surrogates) -> list[AuditStep]:
-    steps = [
-        AuditStep(attack=RandomNoise(draws=effort.noise_draws), norm=norm, work=effort.noise_draws * 1.5),
-        AuditStep(
-            attack=Transfer(surrogate=surrogates.float_twin, steps=effort.transfer_steps, label="transfer-float"),
-            norm=norm,
-            work=effort.transfer_steps * 3.5,
-        ),
-        AuditStep(
-            attack=Transfer(surrogate=surrogates.sibling, steps=effort.transfer_steps, label="transfer-sibling"),
-            norm=norm,
-            work=effort.transfer_steps * 3.5,
-        ),
-        AuditStep(attack=FMN(steps=effort.fmn_steps), norm=norm, work=effort.fmn_steps),
-        AuditStep(
-            attack=Restarted(attack=PGD(steps=effort.pgd_steps), restarts=effort.pgd_restarts),
-            norm=norm,
-            work=effort.pgd_steps * effort.pgd_restarts * 1.2,
-        ),
-        AuditStep(
-            attack=APGD(steps=effort.apgd_steps, loss=Loss.CROSS_ENTROPY, label="apgd-ce"),
-            norm=norm,
-            work=effort.apgd_steps,
-        ),
-        AuditStep(
-            attack=APGD(steps=effort.apgd_steps, loss=Loss.DLR, label="apgd-dlr"), norm=norm, work=effort.apgd_steps
-        ),
-        AuditStep(
-            attack=APGD(
-                steps=effort.apgd_steps,
-                loss=Loss.SCALED_CROSS_ENTROPY,
-                backward=Backward.FLOAT_TWIN,
-                label="apgd-twin",
-            ),
-            norm=norm,
-            scope=Scope.SURVIVORS,
-            work=effort.apgd_steps * 1.5,
-        ),
+def _own_attacks(effort: Effort, norm: Norm, surrogates: Surrogates) -> list[AuditStep]:
+    steps = effort.apgd_steps
+    twin = APGD(steps=steps, loss=Loss.SCALED_CROSS_ENTROPY, backward=Backward.FLOAT_TWIN, label="apgd-twin")
+    ratio = TargetedAPGD(steps=steps, n_targets=effort.ratio_targets, loss=Loss.TARGETED_DLR, label="apgd-t-dlr")
+    nearest = TargetedAPGD(steps=steps, n_targets=effort.ce_targets, loss=Loss.CROSS_ENTROPY, label="apgd-t-ce")
+    transfers = [
+        Transfer(surrogate=surrogate, steps=effort.transfer_steps, label=label)
+        for label, surrogate in (("transfer-float", surrogates.float_twin), ("transfer-sibling", surrogates.sibling))
     ]
-    for label, loss, targets in (
-        ("apgd-t-dlr", Loss.TARGETED_DLR, effort.targets),
-        ("apgd-t-ce", Loss.CROSS_ENTROPY, min(effort.targets, _CE_TARGETS)),
-    ):
-        targeted = TargetedAPGD(steps=effort.apgd_steps, n_targets=targets, loss=loss, label=label)
-        work = effort.apgd_steps * targets * 2
-        steps.append(AuditStep(attack=targeted, norm=norm, scope=Scope.SURVIVORS, work=work))
-    if norm is Norm.LINF:
-        square = Square(query_budget=effort.square_queries)
-        steps.append(AuditStep(attack=square, norm=norm, scope=Scope.SURVIVORS, work=effort.square_queries * 0.4))
-    return steps
+    restarts = Restarted(attack=PGD(steps=effort.pgd_steps, label="pgd-restarts"), restarts=effort.further_restarts)
+    attacks: list[tuple[Attack | MinimumNormAttack, Scope, float]] = [
+        (PGD(steps=effort.pgd_steps), Scope.ALL, 2.0 * effort.pgd_steps),
+        (restarts, Scope.SURVIVORS, 1.3 * effort.pgd_steps * effort.further_restarts),
+        (FMN(steps=effort.fmn_steps), Scope.ALL, effort.fmn_steps),
+        (APGD(steps=steps, loss=Loss.CROSS_ENTROPY, label="apgd-ce"), Scope.SURVIVORS, 1.3 * steps),
+        (APGD(steps=steps, loss=Loss.DLR, label="apgd-dlr"), Scope.SURVIVORS, 1.3 * steps),
+        (twin, Scope.SURVIVORS, 1.5 * steps),
+        (ratio, Scope.SURVIVORS, 1.3 * steps * effort.ratio_targets),
+        (nearest, Scope.SURVIVORS, 1.3 * steps * effort.ce_targets),
+        *((transfer, Scope.ALL, 4.0 * effort.transfer_steps) for transfer in transfers),
+        (Square(query_budget=effort.square_queries), Scope.SURVIVORS, 0.5 * effort.square_queries),
+        (RandomNoise(draws=effort.noise_draws), Scope.ALL, 2.0 * effort.noise_draws),
+    ]
+    return [
+        AuditStep(attack=attack, norm=norm, scope=scope, work=work)
+        for attack, scope, work in attacks
+        if norm is Norm.LINF or not isinstance(attack, Square)
+    ]
 
 
-def _art_attacks(effort: _Effort, input_step: float) -> list[AuditStep]:
+def _art_attacks(effort: Effort, input_step: float) -> list[AuditStep]:
     carlini_steps, carlini_searches = effort.carlini
     zoo_steps, zoo_searches = effort.zoo
     hopskipjump = HopSkipJump(steps=effort.hopskipjump_steps)
-    return [
-        _subset(DeepFool(steps=effort.deepfool_steps), Norm.L2, effort.gradient_examples, 4 * effort.deepfool_steps),
-        _subset(
+    gradients, queries = effort.gradient_examples, effort.query_examples
+    attacks: list[tuple[MinimumNormAttack, Norm, int, float]] = [
+        (DeepFool(steps=effort.deepfool_steps), Norm.L2, gradients, 4 * effort.deepfool_steps),
+        (
             CarliniL2(steps=carlini_steps, searches=carlini_searches),
             Norm.L2,
-            effort.gradient_examples,
+            gradients,
             4 * carlini_steps * carlini_searches,
         ),
-        *(_subset(hopskipjump, norm, effort.query_examples, 120 * effort.hopskipjump_steps) for norm in Norm),
-        _subset(Boundary(steps=effort.boundary_steps), Norm.L2, effort.query_examples, 13 * effort.boundary_steps),
-        _subset(
+        *((hopskipjump, norm, queries, 120 * effort.hopskipjump_steps) for norm in Norm),
+        (Boundary(steps=effort.boundary_steps), Norm.L2, queries, 13 * effort.boundary_steps),
+        (
             ZOO(steps=zoo_steps, searches=zoo_searches, difference=input_step),
             Norm.L2,
-            effort.query_examples,
+            queries,
             60 * zoo_steps * zoo_searches,
         ),
     ]
-
-
-def _subset(attack: MinimumNormAttack, norm: Norm, examples: int, work: float) -> AuditStep:
-    return AuditStep(attack=attack, norm=norm, scope=Scope.SUBSET, examples=examples, work=work)
+    return [
+        AuditStep(attack=attack, norm=norm, scope=Scope.SUBSET, examples=examples, work=work)
+        for attack, norm, examples, work in attacks
+    ]

@@ -1,7 +1,7 @@
 """Runs one attack of an audit's plan over all radii and says what became of every example."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from search.attacks.audit_plan import AuditStep, Scope
-from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel
+from search.attacks.base import Attack, Classifier, Inputs, Labels
 from search.attacks.minimum_norm import MinimumNormAttack
+from search.attacks.nested_balls import Grid, OnProgress, Sweep, ascend, descend
 from spaces.audit import AttackOutcome, Distances, Flags, surviving
 from spaces.norms import Norm
-
-OnProgress = Callable[[float], None]  # takes the finished fraction of a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,15 +56,16 @@ def run_step(
     """
     started = time.monotonic()
     rng = np.random.default_rng([target.seed, position])
-    tried = _tried(step, target, before)
+    standing = tried = _standing(step, target, before)
     distances: Distances | None = None
     match step.attack:
         case Attack() as attack:
-            broken = _fill_balls(attack, step.norm, target, tried, rng, on_progress)
+            sweep = _sweep(attack, step, target, standing, rng, on_progress)
+            tried, broken = sweep.tried, sweep.broken
         case MinimumNormAttack() as attack:
-            distances = _measure(attack, step.norm, target, tried, rng)
+            distances = _measure(attack, step.norm, target, standing, rng)
             radii = np.array(target.epsilons[step.norm], np.float32)
-            broken = tried & (distances <= radii[:, None])
+            broken = standing & (distances <= radii[:, None])
     return AttackOutcome(
         name=step.attack.name,
         norm=step.norm,
@@ -100,8 +100,8 @@ def _covered(step: AuditStep, target: Target) -> int:
     return len(target.x) if step.examples is None else min(step.examples, len(target.x))
 
 
-def _tried(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
-    """Return what the attack is run on at each radius.  # [n_epsilons, n]"""
+def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
+    """Return what the attack has to break at each radius.  # [n_epsilons, n]"""
     everything: Flags = np.tile(target.is_right, (len(target.epsilons[step.norm]), 1))
     match step.scope:
         case Scope.ALL:
@@ -118,27 +118,32 @@ def _tried(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> 
             return chosen
 
 
-def _fill_balls(
-    attack: Attack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator, on_progress: OnProgress
-) -> Flags:
-    """Run an attack over ascending radii on what it has not broken yet, each from where the last one ended."""
-    alive, reached = np.ones(len(target.x), bool), target.x.copy()
-    broken = np.zeros_like(tried)
-    for index, epsilon in enumerate(target.epsilons[norm]):
-        rows = np.flatnonzero(alive & tried[index])
-        threat = ThreatModel(epsilon=epsilon, norm=norm)
-        result = attack(target.model, target.x[rows], target.y[rows], threat, start=reached[rows], rng=rng)
-        reached[rows], alive[rows] = result.x, ~result.is_broken
-        broken[index] = tried[index] & ~alive
-        on_progress((index + 1) / len(tried))
-    return broken
+def _sweep(
+    attack: Attack,
+    step: AuditStep,
+    target: Target,
+    standing: Flags,
+    rng: np.random.Generator,
+    on_progress: OnProgress,
+) -> Sweep:
+    grid = Grid(
+        model=target.model,
+        x=target.x,
+        y=target.y,
+        norm=step.norm,
+        epsilons=target.epsilons[step.norm],
+        standing=standing,
+        starts=lambda _: target.x,
+    )
+    go = descend if step.scope is Scope.SURVIVORS else ascend
+    return go(attack, grid, rng=rng, on_progress=on_progress)
 
 
 def _measure(
-    attack: MinimumNormAttack, norm: Norm, target: Target, tried: Flags, rng: np.random.Generator
+    attack: MinimumNormAttack, norm: Norm, target: Target, standing: Flags, rng: np.random.Generator
 ) -> Distances:
     """Return the distances that the attack finds; NaN where it was not run.  # [n]"""
-    rows = np.flatnonzero(tried.any(axis=0))
+    rows = np.flatnonzero(standing.any(axis=0))
     distances: Distances = np.full(len(target.x), np.nan, np.float32)
     distances[rows] = attack(target.model, target.x[rows], target.y[rows], norm, rng=rng).distances
     return distances

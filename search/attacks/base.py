@@ -33,7 +33,14 @@ class Classifier(Protocol):
         ...
 
     def loss_gradient(
-        self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
+        self,
+        x: Inputs,
+        y: Labels,
+        *,
+        loss: Loss,
+        backward: Backward,
+        targets: Labels | None = None,
+        scale: float = 1.0,
     ) -> tuple[NDArray[np.float32], Inputs]:
         """Return logits [n, n_classes] and the gradient of each example's loss with respect to x, like x.
 
@@ -43,6 +50,7 @@ class Classifier(Protocol):
             loss: what is differentiated.
             backward: the network that the gradient goes back through.
             targets: for TARGETED_DLR.  # [n]
+            scale: what the logits are multiplied by before the loss is taken; they are returned as they are.
         """
         ...
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.attacks.base import Labels, margin
-from search.attacks.losses import Loss
+from search.attacks.losses import SCALED_SPREAD, Loss
 from spaces.errors import SpecError
 
 _TINY = 1e-12
@@ -30,7 +30,7 @@ def loss_values(logits: NDArray[np.float32], y: Labels, *, loss: Loss, targets: 
         case Loss.CROSS_ENTROPY:
             return _cross_entropy(logits, y)
         case Loss.SCALED_CROSS_ENTROPY:
-            return _cross_entropy(logits / _spread(logits)[:, None], y)
+            return _cross_entropy(logits * (SCALED_SPREAD / _spread(logits))[:, None], y)
         case Loss.DLR:
             return margin(logits, y) / _spread(logits)
         case Loss.TARGETED_DLR:

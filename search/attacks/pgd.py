@@ -19,12 +19,14 @@ class PGD(Attack):
         steps: gradient evaluations.
         loss: what the steps raise; the best iterate is the one with the largest margin, whatever the loss.
         backward: the network that the gradients go through.
+        scale: what the logits are multiplied by before the loss is taken; matters to CROSS_ENTROPY only.
         label: short name, as stored and shown.
     """
 
     steps: int
     loss: Loss = Loss.MARGIN
     backward: Backward = Backward.SURROGATE
+    scale: float = 1.0
     label: str = "pgd"
 
     @property
@@ -49,7 +51,9 @@ class PGD(Attack):
         active = np.arange(len(x))
         step = _STEP_FACTOR * epsilon / self.steps
         for _ in range(self.steps):
-            logits, gradient = model.loss_gradient(current[active], y[active], loss=self.loss, backward=self.backward)
+            logits, gradient = model.loss_gradient(
+                current[active], y[active], loss=self.loss, backward=self.backward, scale=self.scale
+            )
             _keep_best(best, best_margin, current, logits, y, active)
             survives = ~is_broken(logits, y[active])
             active, gradient = active[survives], gradient[survives]

@@ -9,7 +9,7 @@ from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted(Attack):
-    """Runs another attack `restarts` times; the first time from where a smaller radius ended.
+    """Runs another attack `restarts` times; the first time from where another radius ended, where there is one.
 
     Attributes:
         attack: what is run.

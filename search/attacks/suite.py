@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,12 @@ from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel,
 from search.attacks.fgsm import FGSM
 from search.attacks.geometry import random_perturbation
 from search.attacks.losses import Backward, Loss
+from search.attacks.nested_balls import Grid, ascend, descend
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
+from spaces.norms import Norm
 
+SUITE_VERSION = 2  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
 SEARCH_QUERIES = 100
 
 Survival = NDArray[np.bool_]  # [n_epsilons, n]
@@ -74,13 +78,15 @@ class SuiteResult:
 def search_suite(pgd_steps: int) -> tuple[Stage, ...]:
     """Return the suite of every trial: seconds, not minutes.
 
-    FGSM and nested PGD on the margin; what survives both meets PGD through the float twin on rescaled logits, and what
-    survives that meets Square.
+    FGSM and nested PGD on the margin; what survives both meets PGD on rescaled logits, what survives that the same
+    through the float twin, and what survives that Square. So what the twin alone breaks is owed to its gradients.
     """
+    scaled = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, label="pgd-scaled")
     twin = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, backward=Backward.FLOAT_TWIN, label="pgd-twin")
     return (
         Stage(attack=FGSM()),
         Stage(attack=PGD(steps=pgd_steps)),
+        Stage(attack=scaled, on_survivors=True),
         Stage(attack=twin, on_survivors=True),
         Stage(attack=Square(query_budget=SEARCH_QUERIES), on_survivors=True),
     )
@@ -107,7 +113,8 @@ def run_suite(
         x: clean inputs.  # [n, ...]
         y: labels.  # [n]
         epsilons: L-inf radii in input units, ascending.
-        stages: each goes on from radius to radius with what has survived it.
+        stages: one on everything goes up from radius to radius with what it has left, one on survivors goes down with
+            what it has broken.
         seed: equal seeds draw equal random starts, whatever the model.
     """
     is_right = ~is_broken(model.logits(x), y)
@@ -115,41 +122,23 @@ def run_suite(
     survives: dict[str, Survival] = {}
     reached: dict[str, Inputs] = {}
     for index, stage in enumerate(stages):
-        left = np.logical_and.reduce([everything, *survives.values()])
-        name = stage.attack.name
-        survives[name], reached[name] = _nested(
-            stage.attack,
-            model,
-            x,
-            y,
-            allowed=left if stage.on_survivors else everything,
+        rng = np.random.default_rng([seed, index])
+        # Drawn for all examples, right or wrong: an example's start does not depend on the model.
+        noise = random_perturbation(x.shape, ThreatModel(epsilon=1.0), rng)
+        grid = Grid(
+            model=model,
+            x=x,
+            y=y,
+            norm=Norm.LINF,
             epsilons=epsilons,
-            rng=np.random.default_rng([seed, index]),
+            standing=np.logical_and.reduce([everything, *survives.values()]) if stage.on_survivors else everything,
+            starts=partial(_scaled_start, model, x, noise),
         )
+        sweep = (descend if stage.on_survivors else ascend)(stage.attack, grid, rng=rng)
+        survives[stage.attack.name] = grid.standing & ~sweep.broken
+        reached[stage.attack.name] = sweep.reached
     return SuiteResult(epsilons=tuple(epsilons), is_right=is_right, survives=survives, reached=reached)
 
 
-def _nested(
-    attack: Attack,
-    model: Classifier,
-    x: Inputs,
-    y: Labels,
-    *,
-    allowed: Survival,
-    epsilons: Sequence[float],
-    rng: np.random.Generator,
-) -> tuple[Survival, Inputs]:
-    """Run one attack over ascending radii on what is allowed there and not yet broken by it."""
-    alive = np.ones(len(x), dtype=bool)
-    # Drawn for all examples, right or wrong: an example's start does not depend on the model.
-    noise = random_perturbation(x.shape, ThreatModel(epsilon=epsilons[0]), rng)
-    reached = project(x + noise, x, epsilon=epsilons[0], input_range=model.input_range)
-    matrix = np.zeros((len(epsilons), len(x)), dtype=bool)
-    for index, epsilon in enumerate(epsilons):
-        rows = np.flatnonzero(alive & allowed[index])
-        if rows.size:
-            result = attack(model, x[rows], y[rows], ThreatModel(epsilon=epsilon), start=reached[rows], rng=rng)
-            reached[rows] = result.x
-            alive[rows] = ~result.is_broken
-        matrix[index] = alive & allowed[index]
-    return matrix, reached
+def _scaled_start(model: Classifier, x: Inputs, noise: Inputs, epsilon: float) -> Inputs:
+    return project(x + np.float32(epsilon) * noise, x, epsilon=epsilon, input_range=model.input_range)

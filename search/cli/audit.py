@@ -11,7 +11,8 @@ from rich.console import Console
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
 
 if TYPE_CHECKING:
-    from search.bootstrap import AuditOptions, Memory
+    from search.audit_setup import AuditOptions
+    from search.bootstrap import Memory
     from storage.audits import AuditRecord
 
 _INTERRUPTED = 130
@@ -32,7 +33,7 @@ def audit(
 ) -> None:
     """Audit a model of a study on test images; the same command again goes on where it stopped."""
     from search.audit_records import compare_audits, latest_audit
-    from search.bootstrap import AuditOptions, open_memory
+    from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
     from search.selection import select_trial
 
@@ -43,6 +44,8 @@ def audit(
     if show:
         found = latest_audit(memory.audits, record, trial.number)
     else:
+        from search.audit_setup import AuditOptions
+
         options = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
         found = _run(memory, options, quiet=as_json)
     compared = None if other is None else compare_audits(found, latest_audit(memory.audits, record, other.number))
@@ -59,7 +62,7 @@ def audit(
 
 
 def _run(memory: "Memory", options: "AuditOptions", *, quiet: bool) -> "AuditRecord":
-    from search.bootstrap import prepare_audit
+    from search.audit_setup import prepare_audit
     from search.cli.audit_progress import AuditDisplay
 
     console = Console(stderr=True, quiet=quiet)

@@ -1,13 +1,15 @@
 """What a person sees while an audit runs: a live line in a terminal, one line for each finished attack."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from search.audit import AuditProgress
+from search.attacks.audit_clock import AuditProgress
 from spaces.audit import AttackOutcome
+from spaces.check_result import CheckResult
 from storage.audits import AuditRecord
 
 
@@ -40,17 +42,19 @@ class AuditDisplay:
 
     def audit_started(self, record: AuditRecord, total: int) -> None:
         """Say what is audited, and what an earlier run has done."""
-        stored = f", {len(record.attacks)} of them stored already" if record.attacks else ""
+        n_stored = len(record.attacks) + (record.checks is not None)
+        stored = f", {n_stored} of them stored already" if n_stored else ""
         self._console.print(
             f"audit of trial {record.number}: {len(record.is_right)} test images, clean accuracy "
-            f"{record.is_right.mean():.3f}, {total} attacks{stored}",
+            f"{record.is_right.mean():.3f}, {total} steps{stored}",
             highlight=False,
             soft_wrap=True,
         )
 
     def audit_progressed(self, progress: AuditProgress) -> None:
         """Move the bar."""
-        described = f"[{progress.position}/{progress.total}] {progress.name} {progress.norm}".replace("[", r"\[", 1)
+        norm = "" if progress.norm is None else f" {progress.norm}"
+        described = rf"\[{progress.position}/{progress.total}] {progress.name}{norm}"
         self._progress.update(self._task, completed=progress.fraction, description=described, note=_left(progress))
 
     def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:
@@ -59,6 +63,17 @@ class AuditDisplay:
         self._console.print(
             f"[{progress.position}/{progress.total}] {outcome.name:<16} {outcome.norm:<4} {figures}  "
             f"{outcome.elapsed_s:.1f} s{_left(progress)}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    def checks_finished(self, checks: Sequence[CheckResult], progress: AuditProgress) -> None:
+        """Print which checks fired."""
+        fired = [check.name for check in checks if not check.passed]
+        self._console.print(
+            f"[{progress.position}/{progress.total}] {progress.name:<16} {len(checks)} computed, "
+            f"{'FIRED: ' + ', '.join(fired) if fired else 'none fired'}",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -8,8 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.labels import epsilon_labels
+from dashboards.labels import radius_labels
 from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
+from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRecord
 
@@ -17,9 +18,9 @@ _SIGNIFICANT = 0.05
 
 
 def print_audit(console: Console, study: str, record: AuditRecord) -> None:
-    """Print one table a norm, worst case last, and the distances."""
+    """Print one table a norm, worst case last, the distances, and the checks."""
     settings = record.settings
-    state = "" if record.is_complete else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
+    state = "" if record.has_all_attacks else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
     console.print(
         f"audit of trial {record.number} of {study}: {len(record.is_right)} test images"
         f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}{state}",
@@ -31,6 +32,9 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
     distances = [outcome for outcome in record.attacks if outcome.distances is not None]
     if distances:
         console.print(_distance_table(distances))
+    if record.checks is not None:
+        console.print(_check_table(record.checks))
+    console.print(_check_note(record.checks), highlight=False, soft_wrap=True)
 
 
 def print_comparison(console: Console, first: int, second: int, comparisons: Sequence[Comparison]) -> None:
@@ -58,6 +62,8 @@ def audit_values(record: AuditRecord) -> dict[str, Any]:
         "settings": dict(record.settings),
         "worst_case": [asdict(worst_case(record.is_right, record.attacks, norm)) for norm in norms_of(record.attacks)],
         "attacks": [_attack_values(outcome) for outcome in record.attacks],
+        "masking_suspect": record.masking_suspect,
+        "checks": None if record.checks is None else [check.to_json() for check in record.checks],
     }
 
 
@@ -86,7 +92,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     table = Table(title=f"accuracy within {norm.value} radius", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("attack", no_wrap=True)
     table.add_column("images", justify="right")
-    for heading in _headings(radii(record.attacks, norm), norm):
+    for heading in radius_labels(norm, radii(record.attacks, norm)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("s", justify="right")
     for outcome in record.attacks:
@@ -106,10 +112,6 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     return table
 
 
-def _headings(epsilons: Sequence[float], norm: Norm) -> tuple[str, ...]:
-    return epsilon_labels(epsilons) if norm is Norm.LINF else tuple(f"{epsilon:.3f}" for epsilon in epsilons)
-
-
 def _distance_table(outcomes: Sequence[AttackOutcome]) -> Table:
     table = Table(title="distance to the nearest wrong prediction found", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("attack", "norm", "images", "median", "none found"):
@@ -121,6 +123,31 @@ def _distance_table(outcomes: Sequence[AttackOutcome]) -> Table:
             median = "-" if outcome.median_distance is None else f"{outcome.median_distance:.4g}"
             table.add_row(outcome.name, outcome.norm.value, str(tried), median, str(none_found))
     return table
+
+
+def _check_table(checks: Sequence[CheckResult]) -> Table:
+    table = Table(title="masking checks", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("check", "value", "bound", ""):
+        table.add_column(heading, justify="right" if heading in ("value", "bound") else "left")
+    for check in sorted(checks, key=lambda check: check.passed):
+        name = f"{check.name}{' (precondition)' if check.is_precondition else ''}"
+        state = "ok" if check.passed else "FIRED"
+        style = None if check.passed else "bold"
+        table.add_row(name, f"{check.value:.4g}", f"{check.bound:.4g}", state, style=style)
+    return table
+
+
+def _check_note(checks: Sequence[CheckResult] | None) -> str:
+    if checks is None:
+        return "masking checks: not computed; they come after all attacks, run the audit again to go on with it"
+    n_fired = sum(not check.passed for check in checks)
+    if not n_fired:
+        return "no masking check fired"
+    count = "1 masking check" if n_fired == 1 else f"{n_fired} masking checks"
+    return (
+        f"{count} fired: the model may be less robust than these figures say; docs/checks.md tells what each means "
+        "and what to do"
+    )
 
 
 def _finite(value: float | None) -> float | None:

@@ -23,18 +23,16 @@ def front(
     if as_json and as_csv:
         raise SpecError("--json and --csv were both given; choose one.")
     from search.bootstrap import open_memory
-    from search.cli.front_table import csv_rows, print_front, trial_values
+    from search.cli.front_table import csv_rows, front_values, print_front
     from search.cli.study_names import study_name
     from search.snapshots import read_snapshot
 
     name = study_name(study)
-    snapshot = read_snapshot(open_memory(storage).repository, name, revision=at)
-    is_synthetic = snapshot.study.is_synthetic
-    trials = [snapshot.trial(number) for number in snapshot.front_numbers]
+    memory = open_memory(storage)
+    snapshot = read_snapshot(memory.repository, name, revision=at).with_audits(memory.audits)
     if as_json:
-        values = [trial_values(trial, is_synthetic=is_synthetic) for trial in trials]
-        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        sys.stdout.write(json.dumps(front_values(snapshot), indent=1) + "\n")
     elif as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(trials, is_synthetic=is_synthetic))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(snapshot))
     else:
         print_front(Console(), snapshot)

@@ -1,6 +1,5 @@
 """How a front looks: printed as tables, as JSON values, as rows of text."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.fired_checks import fired_checks
 from dashboards.infos.hypervolume import hypervolume_info
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
-from dashboards.labels import format_jr_weight
+from dashboards.labels import SUSPECT_NOTE, format_jr_weight
 from dashboards.snapshot import StudySnapshot
 from search.cli.synthetic import synthetic_warning
 from spaces.objectives import METRICS
@@ -36,6 +36,9 @@ def print_front(console: Console, snapshot: StudySnapshot) -> None:
     if outside:
         baselines = trial_table_info(replace(snapshot, front_numbers=outside))
         console.print(_trial_table(baselines, title="baselines that are not on the front"))
+    shown = {*snapshot.front_numbers, *outside}
+    if shown & fired_checks(snapshot).keys():
+        console.print(f"{SUSPECT_NOTE}, see docs/checks.md", highlight=False, soft_wrap=True)
     line = f"hypervolume {step.hypervolume:.6g}"
     if info.baseline_hypervolume is not None:
         line += f"; baselines alone (*, widest bits without and with Jacobian terms) {info.baseline_hypervolume:.6g}"
@@ -86,13 +89,22 @@ def _mean_bits(row: TrialTableRow) -> str:
     return f"{row.mean_weight_bits:.1f}/{activation}"
 
 
-def trial_values(trial: TrialRecord, *, is_synthetic: bool) -> dict[str, Any]:
-    """Return a trial as JSON values."""
+def front_values(snapshot: StudySnapshot) -> list[dict[str, Any]]:
+    """Return the trials of the front as JSON values."""
+    fired, is_synthetic = fired_checks(snapshot), snapshot.study.is_synthetic
+    return [
+        _trial_values(snapshot.trial(number), is_synthetic=is_synthetic, is_suspect=number in fired)
+        for number in snapshot.front_numbers
+    ]
+
+
+def _trial_values(trial: TrialRecord, *, is_synthetic: bool, is_suspect: bool) -> dict[str, Any]:
     return {
         "number": trial.number,
         "is_synthetic": is_synthetic,
         "state": trial.state.value,
         "is_feasible": trial.is_feasible,
+        "masking_suspect": is_suspect,
         "violations": list(trial.violations),
         "reason": trial.reason,
         "seed": trial.seed,
@@ -102,19 +114,22 @@ def trial_values(trial: TrialRecord, *, is_synthetic: bool) -> dict[str, Any]:
     }
 
 
-def csv_rows(trials: Sequence[TrialRecord], *, is_synthetic: bool) -> list[list[str]]:
-    """Return a header and one row a trial: number, metrics, worst case by epsilon, then every layer's choices."""
+def csv_rows(snapshot: StudySnapshot) -> list[list[str]]:
+    """Return a header and one row a trial of the front: number, metrics, mark, worst cases, every layer's choices."""
+    fired, is_synthetic = fired_checks(snapshot), snapshot.study.is_synthetic
+    trials = [snapshot.trial(number) for number in snapshot.front_numbers]
     measured = [(trial, trial.measurement) for trial in trials if trial.measurement is not None]
+    header = ["trial", "is_synthetic", *METRICS, "masking_suspect"]
     if not measured:
-        return [["trial", "is_synthetic", *METRICS]]
+        return [header]
     first, measurement = measured[0]
     layers = list(first.candidate.policies)
-    header = ["trial", "is_synthetic", *METRICS]
     header += [f"worst_case_at_{epsilon:.6g}" for epsilon in measurement.epsilons]
     header += [f"{layer}.{field}" for layer in layers for field in ("weight_bits", "activation_bits", "jr_weight")]
     rows = [header]
     for trial, figures in measured:
         row = [str(trial.number), str(is_synthetic).lower(), *(repr(getattr(figures, name)) for name in METRICS)]
+        row.append(str(trial.number in fired).lower())
         row += [repr(value) for value in figures.worst_case]
         for layer in layers:
             policy = trial.candidate.policies[layer]

@@ -83,6 +83,7 @@ def _print_outcome(console: Console, name: str, storage: str) -> None:
     from search.cli.next_commands import print_next
     from search.snapshots import read_snapshot
 
-    snapshot = read_snapshot(open_memory(storage).repository, name)
+    memory = open_memory(storage)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     print_front(console, snapshot)
     print_next(console, name, storage, has_front=bool(snapshot.front_numbers))

@@ -97,9 +97,11 @@ class LaunchProgress:
             self._print(f"trial {record.number:>3}  failed: {record.reason}", style="red")
         else:
             figures = record.measurement
+            mark = "?" if figures.masking_suspect else " "
             self._print(
-                f"trial {record.number:>3}  clean {figures.clean_accuracy:.3f}  robust {figures.robust_accuracy:.3f}  "
-                f"{figures.size_bytes:>7,} bytes  {'' if record.is_feasible else 'infeasible  '}"
+                f"trial {record.number:>3}{mark} clean {figures.clean_accuracy:.3f}  "
+                f"robust {figures.robust_accuracy:.3f}  {figures.size_bytes:>7,} bytes  "
+                f"{'' if record.is_feasible else 'infeasible  '}"
                 f"[{standing.trained}/{standing.budget}]  front {standing.front_size}  "
                 f"hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
                 f"{f'  {MARK}' if self.is_synthetic else ''}"

@@ -22,6 +22,7 @@ def report(
     from search.snapshots import read_snapshot
 
     name = study_name(study)
-    snapshot = read_snapshot(open_memory(storage).repository, name)
+    memory = open_memory(storage)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     path = write_report(snapshot, out, chosen=trial)
     Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from search.exporters.base import Exporter
 from search.exporters.keras import export_keras
-from search.models.trained_model import TrainedModel
-from spaces.errors import ArtifactError, ExportError
+from search.stored_models import load_stored_model
+from spaces.errors import ExportError
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
 
@@ -44,15 +44,10 @@ def write_bundle(
     unknown = [name for name in formats if name not in EXPORTERS]
     if unknown or not formats:
         raise ExportError(f"--format takes {', '.join(EXPORTERS)}; got {', '.join(unknown) or 'nothing'}.")
-    if not digests:
-        raise ArtifactError(
-            f"trial {trial.number} of study {study.name!r} has no stored model: models that left the front are "
-            "removed. Choose a trial of the front, or launch with --keep-all."
-        )
     target = out / f"{study.name}-trial-{trial.number}"
     if target.exists():
         raise ExportError(f"{target} exists; remove it or choose another --out.")
-    model = TrainedModel.from_files({name: artifacts.get(digest) for name, digest in digests.items()})
+    model = load_stored_model(study, trial.number, digests=digests, artifacts=artifacts)
     scratch = _scratch_folder(out)
     try:
         checks = {name: dict(EXPORTERS[name](model, scratch)) for name in formats}

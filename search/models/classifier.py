@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.attacks.base import Inputs, Labels
 from search.attacks.losses import Backward, Loss
 from search.models.loss_cotangents import loss_cotangent
 from search.models.network import Mode, Network, Pass
 from search.runtime import tf
 
 _BATCH = 512
-
-Inputs = NDArray[np.float32]
-Labels = NDArray[np.int64]
 
 
 class NetworkClassifier:
@@ -30,10 +28,10 @@ class NetworkClassifier:
         }
         inputs = tf.TensorSpec([None, *network.topology.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
-        choice = tf.TensorSpec([], tf.int32)
+        choice, factor = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
         self._logits = tf.function(self._forward, input_signature=[inputs], autograph=False)
         self._gradient = tf.function(
-            self._backward, input_signature=[inputs, labels, labels, choice, choice], autograph=False
+            self._backward, input_signature=[inputs, labels, labels, choice, choice, factor], autograph=False
         )
         self._quantize = tf.function(network.quantized_kernels, autograph=False)
 
@@ -56,16 +54,23 @@ class NetworkClassifier:
         return np.concatenate(parts)
 
     def loss_gradient(
-        self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
+        self,
+        x: Inputs,
+        y: Labels,
+        *,
+        loss: Loss,
+        backward: Backward,
+        targets: Labels | None = None,
+        scale: float = 1.0,
     ) -> tuple[NDArray[np.float32], Inputs]:
-        """Return logits [n, n_classes] and the gradient of each example's loss with respect to x, like x."""
+        """Return logits [n, n_classes] and the gradient of each example's loss of scaled logits by x, like x."""
         if not len(x):
             return self.logits(x), np.zeros_like(x)
         aims = y if targets is None else targets
         parts = []
         for begin in range(0, len(x), _BATCH):
             rows = slice(begin, begin + _BATCH)
-            parts.append(self._gradient(x[rows], y[rows], aims[rows], int(loss), int(backward)))
+            parts.append(self._gradient(x[rows], y[rows], aims[rows], int(loss), int(backward), scale))
         return np.concatenate([part[0].numpy() for part in parts]), np.concatenate([part[1].numpy() for part in parts])
 
     def _forward(self, x: Any) -> Any:
@@ -74,9 +79,9 @@ class NetworkClassifier:
     def _pass(self, x: Any) -> Pass:
         return self._network.forward(x, kernels=self._kernels, mode=Mode.DEPLOYED, quantized=self._quantized)
 
-    def _backward(self, x: Any, y: Any, targets: Any, loss: Any, backward: Any) -> Any:
+    def _backward(self, x: Any, y: Any, targets: Any, loss: Any, backward: Any, scale: Any) -> Any:
         forward = self._pass(x)
-        cotangent = loss_cotangent(forward.logits, y, targets=targets, loss=loss)
+        cotangent = scale * loss_cotangent(scale * forward.logits, y, targets=targets, loss=loss)
         is_float = tf.equal(backward, int(Backward.FLOAT_TWIN))
         network = self._network
         rule = (

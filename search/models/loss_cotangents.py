@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from search.attacks.losses import Loss
+from search.attacks.losses import SCALED_SPREAD, Loss
 from search.runtime import tf
 
 _TINY = 1e-12
@@ -47,7 +47,8 @@ def _cross_entropy(logits: Tensor, y: Tensor, _: Tensor) -> Tensor:
 
 
 def _scaled_cross_entropy(logits: Tensor, y: Tensor, targets: Tensor) -> Tensor:
-    return _cross_entropy(logits / tf.stop_gradient(_spread(logits))[:, None], y, targets)
+    factor = tf.stop_gradient(SCALED_SPREAD / _spread(logits))
+    return _cross_entropy(logits * factor[:, None], y, targets)
 
 
 def _dlr(logits: Tensor, y: Tensor, targets: Tensor) -> Tensor:

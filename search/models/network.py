@@ -287,9 +287,14 @@ class Network:
             case Input():
                 return ()
             case Conv2D() | DepthwiseConv2D() | Dense():
-                return (_apply_kernel_transposed(node, upstream, rule.kernels[node.name], shape),)
+                kernel = rule.kernels[node.name]
+                norm = self.topology.norm_of.get(node.name)
+                if norm is not None:
+                    # The slopes of the normalization, folded in: a kernel is far smaller than the activations.
+                    kernel = _scale_outputs(node, kernel, forward.slopes[norm])
+                return (_apply_kernel_transposed(node, upstream, kernel, shape),)
             case BatchNorm():
-                return (upstream * forward.slopes[node.name],)
+                return (upstream,)
             case Relu():
                 x = tf.stop_gradient(forward.outputs[node.inputs[0]][:n_examples])
                 return (upstream * relu_slope(x, rule.limits[node.name]),)
@@ -314,6 +319,11 @@ def _apply_kernel(layer: Layer, x: Tensor, kernel: Tensor) -> Tensor:
             return tf.nn.depthwise_conv2d(x, kernel, (1, *layer.strides, 1), layer.padding.upper())
         case Dense():
             return tf.matmul(x, kernel)
+
+
+def _scale_outputs(layer: Layer, kernel: Tensor, factors: Tensor) -> Tensor:
+    """Return the kernel that gives each output channel times its factor."""
+    return kernel * (factors[:, None] if isinstance(layer, DepthwiseConv2D) else factors)
 
 
 def _apply_kernel_transposed(layer: Layer, upstream: Tensor, kernel: Tensor, shape: tuple[Any, ...]) -> Tensor:

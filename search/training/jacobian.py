@@ -57,7 +57,9 @@ def jacobian_term(
     total = tf.constant(0.0)
     for tap, product in products.items():
         # Over the whole batch: a scale of the same examples as the product would make the estimate biased.
-        mean_square = tf.reduce_mean(tf.square(tf.stop_gradient(forward.outputs[tap])))
-        squared_norm = n_classes * tf.reduce_sum(tf.square(product)) / n_examples
+        activation = tf.stop_gradient(forward.outputs[tap])
+        # l2_loss, half the sum of squares, reads a tensor once and writes none.
+        mean_square = 2 * tf.nn.l2_loss(activation) / tf.cast(tf.size(activation), activation.dtype)
+        squared_norm = 2 * n_classes * tf.nn.l2_loss(product) / n_examples
         total += 0.5 * weights[network.topology.tap_owner[tap]] * mean_square * squared_norm
     return total

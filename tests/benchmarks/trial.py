@@ -2,20 +2,16 @@
 
     python -m tests.benchmarks.trial [--json FILE] [--storage URL --study NAME]
 
-With a study, the search suite is timed on the models of its front. ART must be installed for its comparison.
+With a study, the search suite is timed on the models of its front, and ART's attack on the most robust of them; without
+one, only against ours where nothing breaks, which is the worst case for ours. ART must be installed for its comparison.
 """
 
 import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks.trial_parts import (
-    art_ratio,
-    front_suite_seconds,
-    memory_growth,
-    second_trial_start,
-    step_ratios,
-)
+from tests.benchmarks.attack_times import art_ratio, art_ratio_unbroken, front_suite_seconds
+from tests.benchmarks.trial_parts import memory_growth, second_trial_start, step_ratios
 
 TARGETS = {
     "qat_over_float": "<= 1.15",
@@ -24,6 +20,7 @@ TARGETS = {
     "naive_over_jr_exact": ">= 4",
     "second_trial_start_s": "<= 0.5",
     "art_over_pgd20": ">= 10",
+    "art_over_pgd20_unbroken": "",
     "search_suite_s": "<= 12",
     "rss_growth": "<= 1.10",
 }
@@ -39,8 +36,9 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = step_ratios(rounds=arguments.rounds)
     figures["second_trial_start_s"] = second_trial_start()
-    figures["art_over_pgd20"] = art_ratio()
+    figures["art_over_pgd20_unbroken"] = art_ratio_unbroken()
     if arguments.storage is not None:
+        figures["art_over_pgd20"] = art_ratio(arguments.storage, arguments.study)
         figures["search_suite_s"] = front_suite_seconds(arguments.storage, arguments.study)
     figures["rss_growth"] = memory_growth(n_trials=arguments.trials)
     print(f"{'key':<24}{'measured':>10}  target")

@@ -3,32 +3,32 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import psutil
 
-from search.attacks.base import ThreatModel
-from search.attacks.pgd import PGD
-from search.attacks.suite import run_suite, search_suite
-from search.bootstrap import load_data
 from search.data.splits import split
 from search.data.synthetic import synthetic_data
 from search.evaluation import Evaluator, Parent, Watch
 from search.models.calibration import calibrate_integer_bits
-from search.models.classifier import NetworkClassifier
 from search.models.network import Mode, Network
-from search.models.quantize import build_qkeras
 from search.models.topologies import TOPOLOGIES
 from search.models.topology import Topology
 from search.runtime import tf
+from search.sampling import OptunaStudy, open_optuna_storage
+from search.study_data import load_data
 from search.training.checkpoint import FitCheckpoint
-from search.training.fit import StopRequestedError
+from search.training.fit import FitProgress, StopRequestedError
 from search.training.jacobian import jacobian_term, unit_vectors
 from search.training.step import StepKind, StepSettings, TrainingStep
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
-from spaces.spec_files import load_spec, parse_spec
+from spaces.search_space import SearchSpace
+from spaces.spec_files import load_spec
+from storage.sql import normalize_url
 from tests.benchmarks.side_by_side import interleaved, median_ratio
 
 BATCH = 128
@@ -67,7 +67,7 @@ def step_ratios(*, rounds: int) -> dict[str, float]:
     topology = resnet8()
     network = quantized_network(topology, x)
     default = load_spec("cifar").training
-    exact, cheap = (_step(network, fraction) for fraction in (1.0, default.jr_fraction))
+    exact, cheap = (training_step(network, fraction) for fraction in (1.0, default.jr_fraction))
     naive = _NaiveStep(network)
 
     def stepper(step: TrainingStep, *, quantized: bool, jacobian: bool) -> Callable[[], object]:
@@ -94,7 +94,7 @@ def step_ratios(*, rounds: int) -> dict[str, float]:
     }
 
 
-def _step(network: Network, fraction: float) -> TrainingStep:
+def training_step(network: Network, fraction: float) -> TrainingStep:
     settings = StepSettings(weight_decay=1e-4, jacobian_examples=round(fraction * BATCH), input_range=(0.0, 1.0))
     step = TrainingStep(network, settings)
     owners = network.topology.tap_owner.values()
@@ -161,97 +161,45 @@ def _evaluator(*, validation: int, attack: int, batch_size: int) -> Evaluator:
 
 
 def second_trial_start() -> float:
-    """Return the seconds from a second candidate to the end of its first training step."""
+    """Return the seconds from asking for a second candidate to the end of its first training step."""
     evaluator = _evaluator(validation=256, attack=32, batch_size=BATCH)
     topology = resnet8()
+    spec = load_spec("cifar")
+    space = SearchSpace(spec, topology.slots)
     seconds = []
-    for number in range(2):
-        started = time.perf_counter()
-        first: list[float] = []
-        watch = Watch(
-            on_parent=lambda _: None,
-            on_progress=lambda _, first=first: first.append(time.perf_counter()),
-            should_stop=lambda: True,
+    with TemporaryDirectory() as folder:
+        study = OptunaStudy(
+            open_optuna_storage(normalize_url(f"{folder}/studies.db")),
+            spec.name,
+            space=space,
+            objectives=spec.objective_values(),
+            sampler="tpe",
+            seed=0,
         )
-        with suppress(StopRequestedError):
-            evaluator.evaluate(candidate(topology, bits=8 - 2 * number, jr_weight=_LAMBDA), seed=number, watch=watch)
-        seconds.append(first[0] - started)
-    print(f"from candidate to first step: first trial {seconds[0]:.2f} s, second {seconds[1]:.2f} s")
+        for number in range(2):
+            started = time.perf_counter()
+            space.decode(study.ask().params)
+            first: list[float] = []
+            watch = Watch(
+                on_parent=lambda _: None,
+                on_progress=partial(_note_time, first),
+                should_stop=lambda: True,
+            )
+            # Jacobian terms in both: trial 0 of a study has none, and its step is another trace.
+            trained = candidate(topology, bits=8 - 2 * number, jr_weight=_LAMBDA)
+            with suppress(StopRequestedError):
+                evaluator.evaluate(trained, seed=number, watch=watch)
+            seconds.append(first[0] - started)
+    print(f"from ask to first step: first trial {seconds[0]:.2f} s, second {seconds[1]:.2f} s")
     return seconds[1]
 
 
-def art_ratio(*, rounds: int = 3) -> float:
-    """Time ART's PGD-20 on 128 images against ours: same model, radius, steps, one restart."""
-    from art.attacks.evasion import ProjectedGradientDescent
-    from art.estimators.classification import TensorFlowV2Classifier
-
-    rng = np.random.default_rng(0)
-    x = rng.random((128, 32, 32, 3), dtype=np.float32)
-    topology = resnet8()
-    network = quantized_network(topology, x)
-    ours = NetworkClassifier(network, input_range=(0.0, 1.0))
-    ours.refresh()
-    y = ours.logits(x).argmax(axis=1)
-    chosen = candidate(topology, bits=4)
-    bits = calibrate_integer_bits(network, x[:64], mode=Mode.TRAIN)
-    model = build_qkeras(topology, chosen, integer_bits=bits, weights=network.weights())
-    wrapped = TensorFlowV2Classifier(
-        model=model,
-        nb_classes=10,
-        input_shape=(32, 32, 3),
-        loss_object=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        clip_values=(0.0, 1.0),
-    )
-    # So small a radius breaks nothing: both do all their steps on all images.
-    epsilon = 1e-6
-    art = ProjectedGradientDescent(
-        wrapped, eps=epsilon, eps_step=epsilon / 8, max_iter=20, num_random_init=1, batch_size=128, verbose=False
-    )
-    attack, threat = PGD(steps=20), ThreatModel(epsilon=epsilon)
-    times = interleaved(
-        {
-            "art": lambda: art.generate(x, y),
-            "ours": lambda: attack(ours, x, y, threat, rng=np.random.default_rng(0)),
-        },
-        rounds=rounds,
-        warm_up=1,
-    )
-    for name, seconds in times.items():
-        print(f"PGD-20 {name:<5} median {np.median(seconds):8.2f} s")
-    return median_ratio(times, "art", "ours")
-
-
-def front_suite_seconds(storage: str, study: str) -> float:
-    """Return the median, over the models of a study's front, of the search suite's seconds on 256 images."""
-    from search.bootstrap import open_memory
-    from search.models.trained_model import TrainedModel
-
-    memory = open_memory(storage)
-    record = memory.repository.get_study(study)
-    spec = parse_spec(record.spec, source=study)
-    dataset = load_data(spec, data_dir=None, synthetic=record.is_synthetic)
-    x, y = dataset.attack.x[:256], dataset.attack.y[:256]
-    seconds = []
-    for trial in memory.repository.front(record.id):
-        digests = memory.repository.artifacts(record.id, trial.number)
-        model = TrainedModel.from_files({name: memory.artifacts.get(digest) for name, digest in digests.items()})
-        network = Network(model.topology)
-        network.load_weights(model.weights)
-        network.load_policies(model.candidate, model.integer_bits)
-        classifier = NetworkClassifier(network, input_range=dataset.input_range)
-        classifier.refresh()
-        epsilons = trial.measurement.epsilons if trial.measurement else ()
-        for _ in range(2):  # the first traces
-            started = time.perf_counter()
-            run_suite(classifier, x, y, epsilons=epsilons, stages=search_suite(10), seed=0)
-            elapsed = time.perf_counter() - started
-        seconds.append(elapsed)
-        print(f"search suite, trial {trial.number}: {elapsed:.2f} s")
-    return float(np.median(seconds))
+def _note_time(times: list[float], _: FitProgress) -> None:
+    times.append(time.perf_counter())
 
 
 def memory_growth(*, n_trials: int) -> float:
-    """Return resident memory after the last trial over that after the tenth, in one worker, on digits."""
+    """Return resident memory after the last trial over that after the tenth: one evaluator, digits, no database."""
     overrides = {"training.epochs": 2, "training.batch_size": 32, "data.attack_examples": 32}
     spec = load_spec("digits", overrides=overrides)
     dataset = load_data(spec, data_dir=None, synthetic=False)

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from dashboards.snapshot import StudySnapshot
+from spaces.audit import AttackOutcome
 from spaces.candidate import Candidate
+from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
 from spaces.measurement import Measurement
+from spaces.norms import Norm
 from spaces.objectives import losses, reference_losses, violations
 from spaces.pareto import hypervolume, non_dominated_mask
 from spaces.spec_files import parse_spec
+from storage.audits import AuditRecord
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -87,6 +91,7 @@ def make_measurement(
     epsilons: Sequence[float] = EPSILONS,
     attack_accuracy: Mapping[str, tuple[float, ...]] | None = None,
     macs: int = 50,
+    checks: Sequence[CheckResult] = (),
 ) -> Measurement:
     """Return a measurement whose robust accuracy is the mean of its worst case."""
     attacks = {"fgsm": tuple(worst_case), "pgd": tuple(worst_case)} if attack_accuracy is None else attack_accuracy
@@ -103,6 +108,7 @@ def make_measurement(
         ram_bytes=256,
         epochs=3,
         seed=11,
+        checks=tuple(checks),
     )
 
 
@@ -140,10 +146,68 @@ def make_snapshot(
     front: Sequence[int] = (),
     study: StudyRecord | None = None,
     revisions: Sequence[RevisionRecord] = (),
+    audits: Sequence[AuditRecord] = (),
 ) -> StudySnapshot:
     """Return a snapshot with the default baselines, trials 0 and 1."""
     return StudySnapshot(
-        study=study or make_study(), trials=tuple(trials), front_numbers=tuple(front), revisions=tuple(revisions)
+        study=study or make_study(),
+        trials=tuple(trials),
+        front_numbers=tuple(front),
+        revisions=tuple(revisions),
+        audits=tuple(audits),
+    )
+
+
+def make_check(
+    name: str, value: float = 1.0, bound: float = 0.5, *, passed: bool = False, is_precondition: bool = False
+) -> CheckResult:
+    """Return a check, fired unless told otherwise."""
+    return CheckResult(name=name, value=value, bound=bound, passed=passed, is_precondition=is_precondition)
+
+
+def make_outcome(
+    name: str,
+    kept: Sequence[str],
+    *,
+    norm: Norm = Norm.LINF,
+    epsilons: Sequence[float] = EPSILONS,
+    distances: Sequence[float] | None = None,
+) -> AttackOutcome:
+    """Return an attack on every example, from one text per radius: 1 where the prediction stays right, else 0."""
+    broken = np.array([[flag == "0" for flag in row] for row in kept])
+    return AttackOutcome(
+        name=name,
+        norm=norm,
+        epsilons=tuple(epsilons),
+        n_examples=broken.shape[1],
+        tried=np.ones_like(broken),
+        broken=broken,
+        distances=None if distances is None else np.array(distances, np.float32),
+        elapsed_s=2.0,
+    )
+
+
+def make_audit(
+    number: int,
+    attacks: Sequence[AttackOutcome],
+    *,
+    right: str = "1111",
+    checks: Sequence[CheckResult] | None = (),
+    n_planned: int | None = None,
+    images: int = 4,
+) -> AuditRecord:
+    """Return an audit of as many examples as `right` has letters; its `images` only tell settings apart."""
+    n_attacks = len(attacks) if n_planned is None else n_planned
+    return AuditRecord(
+        id=number,
+        study_id=1,
+        number=number,
+        key="k" * 64,
+        settings={"n_attacks": n_attacks, "quick": False, "images": images},
+        is_right=np.array([flag == "1" for flag in right]),
+        attacks=tuple(attacks),
+        checks=None if checks is None else tuple(checks),
+        created_at=START,
     )
 
 

@@ -8,13 +8,20 @@ import pytest
 import dashboards
 from dashboards import (
     plot_attack_curves,
+    plot_audit_curves,
     plot_hypervolume,
     plot_layer_choices,
     plot_pareto_front_3d,
     plot_pareto_projections,
     plot_robustness_curves,
 )
-from dashboards.infos import hypervolume_info, layer_choices_info, pareto_front_info, robustness_curves_info
+from dashboards.infos import (
+    audit_curves_info,
+    hypervolume_info,
+    layer_choices_info,
+    pareto_front_info,
+    robustness_curves_info,
+)
 from dashboards.snapshot import StudySnapshot
 from tests.dashboards.builders import (
     FOUR,
@@ -32,6 +39,7 @@ FIGURES: dict[str, Callable[[StudySnapshot], go.Figure]] = {
     "layer choices": lambda snapshot: plot_layer_choices(layer_choices_info(snapshot)),
     "hypervolume": lambda snapshot: plot_hypervolume(hypervolume_info(snapshot)),
     "robustness": lambda snapshot: plot_robustness_curves(robustness_curves_info(snapshot)),
+    "audits": lambda snapshot: plot_audit_curves(audit_curves_info(snapshot)),
     "attacks": lambda snapshot: plot_attack_curves(robustness_curves_info(snapshot)),
 }
 

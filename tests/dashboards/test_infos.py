@@ -104,7 +104,9 @@ def test_baselines_alone_make_the_reference_line() -> None:
         _four_trials().trials, front=[0, 1, 2], revisions=[make_revision(1, 0, 36.0, 1), make_revision(0, None, 0.0, 0)]
     )
     info = hypervolume_info(snapshot)
-    assert info.steps[0] == HypervolumeStep(revision=0, trial_number=None, hypervolume=0.0, front_size=0, time=START)
+    assert info.steps[0] == HypervolumeStep(
+        revision=0, trial_number=None, fired=(), hypervolume=0.0, front_size=0, time=START
+    )
     assert (info.steps[1].trial_number, info.steps[1].hypervolume, info.steps[1].front_size) == (0, 36.0, 1)
     assert info.baseline_numbers == (0, 1)
     # Reference (0, 0, 1000 B): 0.9*0.4*100 + 0.8*0.6*200, less the shared 0.8*0.4*100.

@@ -10,7 +10,17 @@ from dashboards import write_report
 from dashboards.figures.frame import SYNTHETIC_WARNING
 from spaces.errors import ExportError, SelectionError
 from storage.records import TrialState
-from tests.dashboards.builders import edge_cases, make_snapshot, make_study, make_trial, realistic_snapshot
+from tests.dashboards.builders import (
+    edge_cases,
+    make_audit,
+    make_check,
+    make_measurement,
+    make_outcome,
+    make_snapshot,
+    make_study,
+    make_trial,
+    realistic_snapshot,
+)
 
 ATTACK = "<script>alert('x')</script>"
 
@@ -69,7 +79,7 @@ def test_page_is_structured(realistic_page: str) -> None:
     tags = dict(page.tags)
     assert tags["html"] == {"lang": "en"}
     assert (page.count("h1"), page.count("main"), page.count("title")) == (1, 1, 1)
-    assert page.count("h2") == 7
+    assert page.count("h2") == 9
     assert page.count("figure") == page.count("figcaption") == 8
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -95,6 +105,63 @@ def test_page_tells_the_facts(realistic_page: str) -> None:
     ):
         assert fact in text, fact
     assert SYNTHETIC_WARNING not in text
+
+
+def test_page_tells_which_checks_fired_and_marks_the_trial(tmp_path: Path) -> None:
+    checks = [make_check("saturated_activations", 0.3, 0.25), make_check("deterministic", 0.1, 0, is_precondition=True)]
+    snapshot = make_snapshot([make_trial(0, measurement=make_measurement(checks=checks)), make_trial(2)], front=[0, 2])
+    text = _read(write_report(snapshot, tmp_path / "report.html"))
+    # Copied or searched for, the name is one word.
+    assert "saturated_<wbr>activations" in text
+    page = _Page(text).text
+    for part in (
+        "#0? (baseline)",
+        "deterministic (precondition)",
+        "0.3 (0.25)",
+        "1 trials were checked",
+        "docs/checks.md",
+        "masking suspect",
+    ):
+        assert part in page, part
+
+
+def test_page_without_audits_says_how_to_make_one(realistic_page: str) -> None:
+    assert "`python -m search audit --study cifar --select knee`" in _Page(realistic_page).text
+
+
+def test_page_shows_audits_and_folds_their_attacks(tmp_path: Path) -> None:
+    pgd, better = make_outcome("pgd", ("1110", "1010")), make_outcome("pgd", ("1111", "1111"))
+    fmn = make_outcome("fmn", ("1110", "1010"), distances=[0.5, 0.25, float("inf"), 0.1])
+    snapshot = make_snapshot(
+        [make_trial(0), make_trial(2)],
+        audits=[
+            make_audit(0, [pgd, fmn], checks=[make_check("search_against_audit")]),
+            make_audit(2, [better, fmn], checks=None),
+        ],
+    )
+    text = _read(write_report(snapshot, tmp_path / "report.html"))
+    page = _Page(text)
+    for part in (
+        "full, all 2",
+        "not computed yet",
+        "100.0% (51.0\N{EN DASH}100.0)",
+        "75.0% (30.1\N{EN DASH}95.4)",
+        "0 : 0, p 1",
+        "against the baseline #0?",
+        "Every attack of the audit of #2",
+        "0.3750",
+        "search_against_audit",
+    ):
+        assert part in page.text, part
+    assert (page.count("details"), page.count("summary")) == (2, 2)
+    assert 'id="audits"' in text
+
+
+def test_audit_that_has_just_begun_is_shown_as_such(tmp_path: Path) -> None:
+    audits = [make_audit(0, [], checks=None, n_planned=27)]
+    text = _Page(_read(write_report(make_snapshot([make_trial(0)], audits=audits), tmp_path / "report.html"))).text
+    assert "full, partial: 0 of 27" in text
+    assert "No audit has a finished L-inf attack yet." in text
 
 
 def test_synthetic_study_has_a_banner(tmp_path: Path) -> None:

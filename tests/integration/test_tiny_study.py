@@ -189,6 +189,7 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
     for row in rows:
         record = records[int(row["trial"])]
         assert row["is_synthetic"] == "false"
+        assert row["masking_suspect"] == str(record.measurement.masking_suspect).lower()
         for name in METRICS:
             assert float(row[name]) == record.measurement.metric(name)
         assert (float(row["worst_case_at_0.02"]), float(row["worst_case_at_0.1"])) == record.measurement.worst_case
@@ -196,7 +197,7 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
             assert int(row[f"{layer}.weight_bits"]) == policy.weight_bits
             assert row[f"{layer}.activation_bits"] == str(policy.activation_bits or "")
             assert float(row[f"{layer}.jr_weight"]) == policy.jr_weight
-    assert len(rows[0]) == 2 + len(METRICS) + 2 + 4 * 3
+    assert len(rows[0]) == 2 + len(METRICS) + 1 + 2 + 4 * 3
 
 
 def test_past_fronts_read_back_and_unknown_ones_are_bad_input(tiny, shown):

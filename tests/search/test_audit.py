@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +7,16 @@ import pytest
 from sqlalchemy import Engine
 
 import search.audit
+from search.attacks.audit_clock import AuditProgress
+from search.attacks.audit_effort import FULL, QUICK, Effort
 from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
-from search.audit import Auditor, AuditParts, AuditProgress, plan_digest
+from search.audit import Auditor, AuditParts, plan_digest
 from search.audit_models import AuditModels, sibling_candidate
 from search.audit_records import compare_audits, latest_audit
 from search.data.dataset import Dataset, Split
 from search.models.trained_model import TrainedModel
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, worst_case
+from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.audits import AuditRecord, AuditRepository
@@ -21,12 +24,13 @@ from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.sql import open_engine
+from tests.builders import build_measurement
 from tests.search.attacks.linear_model import LinearModel
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
 
 IMAGES = 30
-SHORT = ("noise", "transfer-float", "fmn", "apgd-ce", "apgd-t-dlr")
+SHORT = ("pgd", "pgd-restarts", "apgd-ce", "transfer-float", "noise")
 
 
 class Recorder:
@@ -35,6 +39,7 @@ class Recorder:
     def __init__(self, *, interrupt_at: str | None = None) -> None:
         self.begun_with: list[int] = []
         self.finished: list[tuple[str, Norm]] = []
+        self.checks: list[str] = []
         self.progress: list[AuditProgress] = []
         self._interrupt_at = interrupt_at
 
@@ -43,11 +48,14 @@ class Recorder:
 
     def audit_progressed(self, progress: AuditProgress) -> None:
         self.progress.append(progress)
-        if progress.name == self._interrupt_at and progress.norm is Norm.L2:
+        if progress.name == self._interrupt_at and progress.norm is not Norm.LINF:
             raise KeyboardInterrupt
 
     def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:
         self.finished.append((outcome.name, outcome.norm))
+
+    def checks_finished(self, checks: Sequence[CheckResult], progress: AuditProgress) -> None:
+        self.checks += [check.name for check in checks]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,8 @@ def linear_models(model: TrainedModel, *, input_range: tuple[float, float]) -> A
     """Stand in for compiled networks, which take long to trace; the bits decide how good the classifier is."""
     bits = model.candidate.policies["dense"].weight_bits
     surrogates = Surrogates(float_twin=linear(noise=0.0), sibling=linear(noise=0.1))
-    return AuditModels(target=linear(noise=1 / bits**2), surrogates=surrogates)  # type: ignore[arg-type]
+    target = linear(noise=1 / bits**2)
+    return AuditModels(target=target, surrogates=surrogates, saturation=lambda _: {"relu": 0.1})  # type: ignore[arg-type]
 
 
 def linear(*, noise: float) -> LinearModel:
@@ -77,8 +86,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture(autouse=True)
 def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(surrogates: Surrogates, *, input_step: float, quick: bool) -> tuple[AuditStep, ...]:
-        steps = audit_plan(surrogates, input_step=input_step, quick=True)
+    def plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> tuple[AuditStep, ...]:
+        steps = audit_plan(surrogates, input_step=input_step, effort=effort)
         return tuple(step for step in steps if step.attack.name in SHORT)
 
     monkeypatch.setattr(search.audit, "audit_plan", plan)
@@ -116,6 +125,7 @@ def audit(engine: Engine, study: StudyRecord, trained: TrainedModel, listener: R
         spec=digits_spec(),
         trial_number=0,
         model=trained,
+        measurement=build_measurement(0.5, 0.25, size_bytes=500),
         model_digests={"weights.npz": "a" * 64},
         dataset=dataset(),
         images=IMAGES,
@@ -135,11 +145,12 @@ def test_interrupted_audit_goes_on_and_ends_with_the_same_matrices(
         audit(engines[1], studies[1], model, Recorder(interrupt_at="apgd-ce"))
     listener = Recorder()
     resumed = audit(engines[1], studies[1], model, listener)
-    assert listener.begun_with == [8], "five attacks in L-inf and three in L2 were stored"
-    assert listener.finished == [("apgd-ce", Norm.L2), ("apgd-t-dlr", Norm.L2)]
+    assert listener.begun_with == [7], "five attacks in L-inf and two in L2 were stored"
+    assert listener.finished == [(name, Norm.L2) for name in SHORT[2:]]
     assert whole.is_complete
     assert resumed.is_complete
     assert resumed.key == whole.key
+    assert resumed.checks == whole.checks
     for first, second in zip(whole.attacks, resumed.attacks, strict=True):
         assert (first.name, first.norm, first.details) == (second.name, second.norm, second.details)
         assert np.array_equal(first.tried, second.tried)
@@ -147,7 +158,24 @@ def test_interrupted_audit_goes_on_and_ends_with_the_same_matrices(
     assert whole.is_right.mean() > 0.5
     assert any(0 < attack.broken.sum() < attack.broken.size for attack in whole.attacks)
     assert audit(engines[0], studies[0], model, again := Recorder()).id == whole.id
-    assert again.finished == []
+    assert again.finished == again.checks == []
+
+
+def test_interrupted_checks_are_computed_by_the_next_run(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
+    study = make_study(engines[0], model)
+    with pytest.raises(KeyboardInterrupt):
+        audit(engines[0], study, model, Recorder(interrupt_at="checks"))
+    (stored,) = AuditRepository(engines[0]).audits(study.id)
+    assert (stored.has_all_attacks, stored.is_complete, stored.checks) == (True, False, None)
+    resumed = audit(engines[0], study, model, listener := Recorder())
+    assert listener.finished == []
+    assert resumed.checks is not None
+    assert listener.checks == [check.name for check in resumed.checks]
+    by_name = {check.name: check for check in resumed.checks}
+    assert by_name["saturated_activations"].value == 0.1
+    assert by_name["restarts"].passed
+    search_above = 0.25 - np.mean(worst_case(resumed.is_right, resumed.attacks, Norm.LINF).accuracy)
+    assert by_name["search_against_audit"].value == pytest.approx(search_above)
 
 
 def test_progress_rises_and_the_time_left_ends_at_nothing(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
@@ -181,8 +209,8 @@ def test_two_trials_compare_on_the_same_images(engines: tuple[Engine, Engine], m
 def test_other_settings_are_another_audit() -> None:
     model = linear(noise=0.0)
     full, quick, coarse = (
-        audit_plan(Surrogates(float_twin=model, sibling=model), input_step=input_step, quick=is_quick)
-        for input_step, is_quick in ((1 / 255, False), (1 / 255, True), (1 / 16, False))
+        audit_plan(Surrogates(float_twin=model, sibling=model), input_step=input_step, effort=effort)
+        for input_step, effort in ((1 / 255, FULL), (1 / 255, QUICK), (1 / 16, FULL))
     )
     assert len({plan_digest(plan) for plan in (full, quick, coarse, full[:-1])}) == 4
     assert plan_digest(full) == plan_digest(tuple(full))

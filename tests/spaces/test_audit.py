@@ -37,6 +37,15 @@ def test_accuracy_counts_what_withstands() -> None:
     assert SQUARE.accuracy == (0.5, 0.0), "on survivors: what was broken before is not counted again"
 
 
+def test_what_withstands_a_larger_radius_counts_at_the_smaller_one_where_it_was_not_tried() -> None:
+    # The second stood at both radii, broke at the larger and withstood the smaller; the third withstood the larger.
+    descending = outcome("square", [[0, 0, 0, 0], [0, 1, 0, 0]], tried=[[0, 1, 0, 0], [0, 1, 1, 0]])
+    assert descending.standing.tolist() == [[False, True, True, False]] * 2
+    assert descending.accuracy == (0.5, 0.25)
+    nothing_left = outcome("square", [[0, 0, 0, 0], [0, 0, 0, 0]], tried=[[1, 0, 0, 0], [0, 0, 0, 0]])
+    assert nothing_left.accuracy == (0.25, 0.0), "broken before at the larger radius"
+
+
 def test_accuracy_of_a_slow_attack_refers_to_its_subset() -> None:
     on_two = outcome("zoo", [[0, 0, 0, 0], [0, 1, 0, 0]], n_examples=2, tried=[[0, 1, 0, 0]] * 2)
     assert on_two.accuracy == (0.5, 0.0), "of two examples, one is wrong when clean"

@@ -21,7 +21,14 @@ class LinearClassifier:
         return (x.reshape(len(x), -1) @ self.weights + self.bias).astype(np.float32)
 
     def loss_gradient(
-        self, x: Inputs, y: Labels, *, loss: Loss, backward: Backward, targets: Labels | None = None
+        self,
+        x: Inputs,
+        y: Labels,
+        *,
+        loss: Loss,
+        backward: Backward,
+        targets: Labels | None = None,
+        scale: float = 1.0,
     ) -> tuple[NDArray[np.float32], Inputs]:
         """Return the margin's gradient; between two classes every loss climbs the same way."""
         logits = self.logits(x)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.attacks.base import Inputs, Labels
-from search.attacks.losses import Backward, Loss
+from search.attacks.losses import SCALED_SPREAD, Backward, Loss
 from spaces.norms import Norm
 
 
@@ -28,9 +28,10 @@ class LinearModel:
         loss: Loss,
         backward: Backward,
         targets: Labels | None = None,
+        scale: float = 1.0,
     ) -> tuple[NDArray[np.float32], Inputs]:
         logits = self.logits(x)
-        cotangent = loss_cotangent(logits, y, loss=loss, targets=targets)
+        cotangent = scale * loss_cotangent(np.float32(scale) * logits, y, loss=loss, targets=targets)
         return logits, (cotangent @ self.weights.T).reshape(x.shape).astype(np.float32)
 
 
@@ -44,11 +45,12 @@ def loss_cotangent(
     up, ranked = others.argmax(axis=1), -np.sort(-logits, axis=1)
     cotangent = np.zeros_like(logits)
     if loss in (Loss.CROSS_ENTROPY, Loss.SCALED_CROSS_ENTROPY):
-        spread = np.ones(n) if loss is Loss.CROSS_ENTROPY else ranked[:, 0] - ranked[:, min(2, logits.shape[1] - 1)]
-        shifted = np.exp((logits - ranked[:, :1]) / spread[:, None])
+        spread = ranked[:, 0] - ranked[:, min(2, logits.shape[1] - 1)]
+        factor = np.ones(n) if loss is Loss.CROSS_ENTROPY else SCALED_SPREAD / spread
+        shifted = np.exp((logits - ranked[:, :1]) * factor[:, None])
         cotangent = shifted / shifted.sum(axis=1, keepdims=True)
         cotangent[rows, y] -= 1
-        return (cotangent / spread[:, None]).astype(np.float32)
+        return (cotangent * factor[:, None]).astype(np.float32)
     if loss is Loss.TARGETED_DLR:
         assert targets is not None
         up = targets

@@ -19,8 +19,9 @@ def test_values_worked_out_by_hand() -> None:
     assert loss_values(logits, label, loss=Loss.TARGETED_DLR, targets=target) == pytest.approx(2 / (4 - 0.5))
     log_sum = np.log(np.exp([1.0, 4.0, 3.0, 0.0]).sum())
     assert loss_values(logits, label, loss=Loss.CROSS_ENTROPY) == pytest.approx(log_sum - 1.0)
-    log_sum = np.log(np.exp(np.array([1.0, 4.0, 3.0, 0.0]) / 3).sum())
-    assert loss_values(logits, label, loss=Loss.SCALED_CROSS_ENTROPY) == pytest.approx(log_sum - 1 / 3)
+    factor = 5 / (4 - 1)
+    log_sum = np.log(np.exp(factor * np.array([1.0, 4.0, 3.0, 0.0])).sum())
+    assert loss_values(logits, label, loss=Loss.SCALED_CROSS_ENTROPY) == pytest.approx(log_sum - factor)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in Loss if loss is not Loss.SCALED_CROSS_ENTROPY])

@@ -84,7 +84,7 @@ def test_launch_runs_digits_unless_told_otherwise(failing, monkeypatch):
     def missing(data_spec, **_):
         raise DataError(f"no {data_spec.name} here.")
 
-    monkeypatch.setattr("search.data.sources.load_raw", missing)
+    monkeypatch.setattr("search.study_data.load_raw", missing)
     assert failing("launch") == (2, "error: digits: no digits here.")
 
 
@@ -109,7 +109,7 @@ def test_interrupt_while_data_are_prepared_ends_at_once(monkeypatch, capsys, tmp
         pytest.fail("the interrupt did not end the preparation")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("search.data.sources.load_raw", load)
+    monkeypatch.setattr("search.study_data.load_raw", load)
     monkeypatch.setattr(sys, "argv", ["search", "launch"])
     with pytest.raises(SystemExit) as ended:
         app.main()

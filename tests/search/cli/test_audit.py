@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import search.audit
+from search.attacks.audit_effort import Effort
 from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
 from search.bootstrap import create_memory
 from search.cli.app import app
@@ -16,7 +17,7 @@ from tests.builders import build_outcome
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
 
-SHORT = ("noise", "fmn", "apgd-ce")
+SHORT = ("pgd", "pgd-restarts", "fmn", "apgd-ce", "noise")
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def storage(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(surrogates: Surrogates, *, input_step: float, quick: bool) -> tuple[AuditStep, ...]:
-        steps = audit_plan(surrogates, input_step=input_step, quick=quick)
+    def plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> tuple[AuditStep, ...]:
+        steps = audit_plan(surrogates, input_step=input_step, effort=effort)
         return tuple(step for step in steps if step.attack.name in SHORT)
 
     monkeypatch.setattr(search.audit, "audit_plan", plan)
@@ -74,7 +75,14 @@ def test_audit_is_run_stored_shown_and_compared(storage: str) -> None:
         )
     assert json.loads(call(storage, "--select", "trial:0", "--show", "--json")) == values
     shown = call(storage, "--select", "trial:0", "--show")
-    for text in ("worst case", "95% from", "apgd-ce", "distance to the nearest wrong prediction"):
+    assert [check["name"] for check in values["checks"] if check["is_precondition"]] == [
+        "logits_not_probabilities",
+        "deterministic",
+        "batch_invariant",
+    ]
+    assert len(values["checks"]) == 17
+    assert values["masking_suspect"] == any(not check["passed"] for check in values["checks"])
+    for text in ("worst case", "95% from", "apgd-ce", "distance to the nearest wrong prediction", "masking checks"):
         assert text in shown
     with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit"):
         call(storage, "--select", "trial:0", "--show", "--compare", "trial:1")

@@ -6,11 +6,13 @@ from rich.console import Console
 
 from dashboards.figures.frame import SYNTHETIC_WARNING
 from dashboards.snapshot import StudySnapshot
-from search.cli.front_table import print_front
+from search.cli.front_table import csv_rows, front_values, print_front
 from storage.records import TrialState
 from tests.dashboards.builders import (
     FOUR,
+    make_audit,
     make_candidate,
+    make_check,
     make_measurement,
     make_revision,
     make_snapshot,
@@ -45,6 +47,29 @@ def test_baseline_outside_the_front_has_a_table_of_its_own_and_a_star():
     snapshot = make_snapshot(trials, front=[5], revisions=[make_revision(0, None, 0, 0), make_revision(1, 5, 2.5, 1)])
     _, outside = printed(snapshot).split("baselines that are not on the front")
     assert cells(outside, "0*")[1] == "0.900"
+
+
+def test_suspects_have_a_question_mark_in_every_form():
+    checked = make_trial(5, measurement=make_measurement(checks=[make_check("twice_the_steps")]))
+    trials = [make_trial(0), checked, make_trial(6)]
+    snapshot = make_snapshot(
+        trials,
+        front=[5, 6],
+        revisions=[make_revision(1, 5, 2.5, 1)],
+        audits=[make_audit(0, [], checks=[make_check("search_against_audit")])],
+    )
+    text = printed(snapshot)
+    assert [cells(text, name)[0] for name in ("5?", "6", "0*?")] == ["5?", "6", "0*?"]
+    assert "? behind a number: masking suspect, a check fired, see docs/checks.md" in text
+    assert [(value["number"], value["masking_suspect"]) for value in front_values(snapshot)] == [(5, True), (6, False)]
+    header, *rows = csv_rows(snapshot)
+    assert [row[header.index("masking_suspect")] for row in rows] == ["true", "false"]
+    assert [len(row) for row in rows] == [len(header)] * 2
+
+
+def test_front_without_suspects_explains_no_mark():
+    text = printed(make_snapshot([make_trial(5)], front=[5], revisions=[make_revision(1, 5, 2.5, 1)]))
+    assert "suspect" not in text
 
 
 def test_columns_are_the_study_s_objectives_and_fit_80_columns():

@@ -1,3 +1,4 @@
+import hashlib
 import time
 
 import numpy as np
@@ -149,10 +150,12 @@ def test_memory_layout_does_not_change_the_fingerprint():
 
 
 @pytest.mark.slow
-def test_fingerprint_of_a_large_data_set_takes_seconds_at_most():
+def test_fingerprint_of_a_large_data_set_takes_little_more_than_its_hash():
     x = np.zeros((60_000, 32, 32, 3), dtype=np.uint8)  # 184 MB, like CIFAR-10
     y = np.arange(60_000) % 3
     raw = make_raw(x_train=x[:50_000], y_train=y[:50_000], x_test=x[50_000:], y_test=y[50_000:])
     start = time.perf_counter()
+    hashlib.sha256(x.data)
+    hashed = time.perf_counter()
     parts(raw, validation_examples=5000, attack_examples=256)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - hashed < 20 * (hashed - start)

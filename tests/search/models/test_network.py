@@ -197,6 +197,24 @@ def test_margin_gradient_is_the_gradient_of_best_wrong_minus_right(quantized: bo
         np.testing.assert_allclose(gradient[row], tape.gradient(value, inputs).numpy()[row], rtol=1e-5, atol=1e-7)
 
 
+def test_the_loss_is_taken_of_scaled_logits_with_the_same_two_functions() -> None:
+    topology = flat_topology()
+    network = filled_network(topology, seed=7)
+    network.load_policies(make_candidate(topology, shift=4), make_integer_bits(topology))
+    made = classifier(network, quantized=True)
+    x, y = make_inputs(topology, 6), np.array([0, 1, 2, 0, 1, 2])
+    kernels, inputs = network.quantized_kernels(), tf.constant(x)
+    for scale in (1.0, 0.1, 10.0):
+        logits, gradient = made.loss_gradient(x, y, loss=Loss.CROSS_ENTROPY, backward=Backward.SURROGATE, scale=scale)
+        np.testing.assert_array_equal(logits, made.logits(x))
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            z = network.forward(inputs, kernels=kernels, mode=Mode.DEPLOYED, quantized=True).logits
+            value = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=scale * z)
+        np.testing.assert_allclose(gradient, tape.gradient(value, inputs).numpy(), rtol=1e-4, atol=1e-7)
+    assert made._gradient.experimental_get_tracing_count() == 1
+
+
 def test_initialize_gives_equal_weights_for_equal_seeds_only() -> None:
     topology = flat_topology()
     first, again, other = (Network(topology) for _ in range(3))

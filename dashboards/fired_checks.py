@@ -1,0 +1,42 @@
+"""The checks that fired on a study's trials: signs that their robust accuracy is not to be trusted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dashboards.snapshot import StudySnapshot
+from spaces.check_result import CheckResult
+
+
+class Suite(StrEnum):
+    """Whose attacks a check looked at: those of the trial itself, or those of its newest audit."""
+
+    SEARCH = "search"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiredCheck:
+    """A check that did not pass."""
+
+    suite: Suite
+    check: CheckResult
+
+
+def all_checks(snapshot: StudySnapshot) -> dict[tuple[int, Suite], tuple[CheckResult, ...]]:
+    """Return trial and suite -> its checks, by ascending number, for trials and audits whose checks are computed."""
+    found = {(number, Suite.SEARCH): item.checks for number, item in snapshot.measurements.items() if item.checks}
+    for number, record in snapshot.latest_audits.items():
+        if record.checks is not None:
+            found[number, Suite.AUDIT] = record.checks
+    return {key: found[key] for key in sorted(found, key=lambda key: (key[0], key[1] is Suite.AUDIT))}
+
+
+def fired_checks(snapshot: StudySnapshot) -> Mapping[int, tuple[FiredCheck, ...]]:
+    """Return trial number -> the checks that fired; a trial on which none fired is not in it."""
+    fired: dict[int, list[FiredCheck]] = {}
+    for (number, suite), checks in all_checks(snapshot).items():
+        for check in checks:
+            if not check.passed:
+                fired.setdefault(number, []).append(FiredCheck(suite=suite, check=check))
+    return {number: tuple(found) for number, found in fired.items()}

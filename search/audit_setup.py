@@ -1,0 +1,64 @@
+"""Puts an audit together from a trial's stored model and the study's data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.audit import AuditListener, Auditor, AuditParts
+from search.bootstrap import Memory
+from search.stored_models import load_stored_model
+from search.study_data import check_same_data, load_data
+from spaces.errors import SelectionError
+from spaces.spec_files import parse_spec
+from storage.records import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What `audit` was given.
+
+    Attributes:
+        trial: the complete trial whose model is audited.
+        data_dir: where data sets are looked for first.
+        images: test images.
+        quick: about a tenth of the work.
+    """
+
+    study: StudyRecord
+    trial: TrialRecord
+    data_dir: Path | None
+    images: int
+    quick: bool
+
+
+def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener) -> Auditor:
+    """Load a trial's stored model and the study's data, and return the audit of that model.
+
+    Raises:
+        DataError: the data are not to be had.
+        StudyMismatchError: they are not those of the study.
+        ArtifactError: the trial's model is not stored any more, or is damaged.
+        SelectionError: the trial has no measurement.
+    """
+    study, number, measurement = options.study, options.trial.number, options.trial.measurement
+    if measurement is None:
+        raise SelectionError(f"trial {number} of study {study.name!r} was not measured; choose a complete trial.")
+    digests = memory.repository.artifacts(study.id, number)
+    model = load_stored_model(study, number, digests=digests, artifacts=memory.artifacts)
+    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
+    dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
+    check_same_data(study, dataset)
+    return Auditor(
+        AuditParts(
+            study=study,
+            spec=spec,
+            trial_number=number,
+            model=model,
+            model_digests=digests,
+            measurement=measurement,
+            dataset=dataset,
+            images=options.images,
+            quick=options.quick,
+            audits=memory.audits,
+            listener=listener,
+        )
+    )

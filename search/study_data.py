@@ -1,0 +1,50 @@
+"""The data of a study: loaded, held against its specification, split, and known again by their fingerprint."""
+
+from pathlib import Path
+
+from search.data.dataset import Dataset
+from search.data.sources import find_source, load_raw
+from search.data.splits import split
+from spaces.errors import StudyMismatchError
+from spaces.input_range import check_epsilons
+from spaces.study_spec import StudySpec
+from storage.records import StudyRecord
+
+
+def load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> Dataset:
+    """Load and split a study's data.
+
+    Raises:
+        SpecError: a radius lies outside the input range.
+        DataError: the data are not to be had.
+    """
+    source = find_source(spec.data)
+    if source is not None:
+        _check_epsilons(spec, source.input_range)
+    raw = load_raw(spec.data, data_dir=data_dir, synthetic=synthetic)
+    _check_epsilons(spec, raw.input_range)
+    return split(
+        raw,
+        validation_examples=spec.data.validation_examples,
+        attack_examples=spec.data.attack_examples,
+        seed=spec.seed,
+    )
+
+
+def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
+    check_epsilons(spec.robustness.epsilons, input_range=input_range)
+    if spec.training.adversarial_epsilon is not None:
+        check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
+
+
+def check_same_data(study: StudyRecord, dataset: Dataset) -> None:
+    """Check that data are those that a study was started on.
+
+    Raises:
+        StudyMismatchError: they have another fingerprint.
+    """
+    if study.data["fingerprint"] != dataset.fingerprint:
+        raise StudyMismatchError(
+            f"study {study.name!r} was started on other data: fingerprint {study.data['fingerprint'][:12]} is stored, "
+            f"these have {dataset.fingerprint[:12]}. Give the same data, or another name for a new study."
+        )
