@@ -82,7 +82,7 @@ def report_html(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None)
         section("Progress of the search", _hypervolume_figure(snapshot)),
         section("Accuracy under attack", *_robustness_figures(snapshot, chosen)),
         section("Audits on test images", *audit_parts(snapshot, chosen=chosen)),
-        section("Failed and refused trials", _failures(snapshot)),
+        section("Stopped, failed and refused trials", _failures(snapshot)),
     ]
     return page(title=f"Study {study.name}", body="".join(body))
 
@@ -261,8 +261,9 @@ def _robustness_figures(snapshot: StudySnapshot, chosen: Sequence[int] | None) -
 
 
 def _failures(snapshot: StudySnapshot) -> str:
-    broken = [trial for trial in snapshot.trials if trial.state in (TrialState.FAILED, TrialState.REFUSED)]
-    if not broken:
+    ended = (TrialState.STOPPED, TrialState.FAILED, TrialState.REFUSED)
+    unmeasured = [trial for trial in snapshot.trials if trial.state in ended]
+    if not unmeasured:
         return paragraph("None.")
-    rows = [[f"#{trial.number}", trial.state.value, trial.reason or "no reason recorded"] for trial in broken]
-    return table("Trials that were not measured", ["trial", "state", "reason"], rows, is_numeric=False)
+    rows = [[f"#{trial.number}", trial.state.value, trial.reason or "no reason recorded"] for trial in unmeasured]
+    return table("Trials that did not come to a result", ["trial", "state", "reason"], rows, is_numeric=False)

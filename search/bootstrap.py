@@ -1,33 +1,38 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spaces.errors import DataError, SpecError, StudyMismatchError
+from search.processes import this_worker
+from search.versions import installed_versions
+from spaces.errors import DataError, SpecError
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore, default_root
 from storage.audits import AuditRepository
+from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
+from storage.retrying import retrying
+from storage.rungs import RungRepository
 from storage.sql import check_exists, normalize_url, open_engine
+from storage.workers import WorkerRepository
 
 if TYPE_CHECKING:
     from search.data.dataset import Dataset
     from search.listener import Listener
-    from search.models.topology import Topology
+    from search.sampling import OptunaStudy
     from search.worker import Worker
 
-_PARENT_DIGEST = "parent_file_sha256"
-_SUITE_VERSION = "search_suite"
-_PACKAGES = ("cosearch", "tensorflow", "tf-keras", "qkeras", "optuna", "sqlalchemy", "numpy")
+DEFAULT_LEASE_S = 60.0
+
+_START_S = 120.0  # how long a worker that joins waits for a database that is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,9 @@ class Memory:
 
     url: str
     repository: Repository
+    claims: ClaimRepository
+    workers: WorkerRepository
+    rungs: RungRepository
     audits: AuditRepository
     artifacts: ArtifactStore
 
@@ -63,6 +71,30 @@ class LaunchOptions:
     overrides: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker of a stored study was given.
+
+    Attributes:
+        study: its name in the database.
+        storage: database URL or SQLite path.
+        data_dir: where data sets are looked for first.
+        name: of the worker, unique among those that live; None for host and process id. A worker that is restarted
+            under its old name gets its own trial back at once.
+        sampler: a name of `search.sampling.SAMPLERS`.
+        keep_all: keep the models that left the front too.
+        lease_s: seconds after which the trial of a worker that fell silent may be taken over.
+    """
+
+    study: str
+    storage: str
+    data_dir: Path | None
+    name: str | None
+    sampler: str
+    keep_all: bool
+    lease_s: float = DEFAULT_LEASE_S
+
+
 def open_memory(storage: str) -> Memory:
     """Open a database that is there, bring its tables up to date, and open the artifacts beside it.
 
@@ -82,21 +114,24 @@ def create_memory(storage: str) -> Memory:
     return Memory(
         url=url,
         repository=Repository(engine),
+        claims=ClaimRepository(engine),
+        workers=WorkerRepository(engine),
+        rungs=RungRepository(engine),
         audits=AuditRepository(engine),
         artifacts=ArtifactStore(default_root(url)),
     )
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions that a study's figures depend on."""
-    return {name: _version(name) for name in _PACKAGES}
+def prepare_study(options: LaunchOptions) -> StudyRecord:
+    """Create the study or take it up, with everything in the database that workers need; nothing is trained.
 
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    Raises:
+        SpecError: the specification does not hold, by itself or for this data and topology.
+        DataError: the data are not to be had.
+        StudyMismatchError: the stored study has another specification, other data or another version of Optuna.
+        StorageError: the database cannot be used.
+    """
+    return _prepare(options).study
 
 
 def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Callable[[], bool]) -> "Worker":
@@ -105,12 +140,67 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     Raises:
         SpecError: the specification does not hold, by itself or for this data and topology.
         DataError: the data are not to be had.
-        StudyMismatchError: the stored study has another specification or other data.
+        StudyMismatchError: the stored study has another specification, other data or another version of Optuna.
         StorageError: the database cannot be used.
     """
+    prepared = _prepare(options)
+    own = WorkerOptions(
+        study=prepared.study.name,
+        storage=options.storage,
+        data_dir=options.data_dir,
+        name=None,
+        sampler=options.sampler,
+        keep_all=options.keep_all,
+    )
+    return _make_worker(prepared, own, listener, should_stop)
+
+
+def join_worker(options: WorkerOptions, listener: "Listener", should_stop: Callable[[], bool]) -> "Worker":
+    """Return a worker for a study that is stored, which may have other workers.
+
+    Raises:
+        SelectionError: the database has no study of that name.
+        SpecError: there is no such sampler.
+        DataError: the data are not to be had.
+        StudyMismatchError: the study was started on other data, or with another version of Optuna.
+        StorageError: there is no database, or it cannot be used.
+    """
     from search.models.topologies import make_all_topologies
-    from search.sampling import OptunaStudy, check_sampler, open_optuna_storage
+    from search.sampling import check_sampler
     from search.study_data import load_data
+    from search.study_identity import check_fits, check_same_study
+
+    check_sampler(options.sampler)
+    # A worker that is started again in the middle of an outage is not to give up before those that are training.
+    memory = retrying(lambda: open_memory(options.storage), deadline_s=_START_S, rng=random.Random())
+    study = memory.repository.get_study(options.study)
+    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
+    dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
+    topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    check_fits(spec, dataset, topologies)
+    check_same_study(study, spec, dataset)
+    prepared = _Prepared(
+        memory=memory, study=study, spec=spec, dataset=dataset, space=SearchSpace(spec, topologies[0].slots)
+    )
+    return _make_worker(prepared, options, listener, should_stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A study that is stored, and what belongs to it."""
+
+    memory: Memory
+    study: StudyRecord
+    spec: StudySpec
+    dataset: "Dataset"
+    space: SearchSpace
+
+
+def _prepare(options: LaunchOptions) -> _Prepared:
+    from search.models.topologies import make_all_topologies
+    from search.sampling import check_sampler
+    from search.study_data import load_data
+    from search.study_identity import check_fits, find_or_create
 
     check_sampler(options.sampler)
     spec = load_spec(options.study, overrides=options.overrides)
@@ -120,37 +210,69 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
         dataset = load_data(spec, data_dir=options.data_dir, synthetic=options.synthetic)
         topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
         space = SearchSpace(spec, topologies[0].slots)
-        _check_batches(spec, dataset)
-        _check_parent_file(spec, topologies)
+        check_fits(spec, dataset, topologies)
     memory = create_memory(options.storage)
-    study = _find_or_create(memory.repository, spec, dataset)
+    study = find_or_create(memory.repository, spec, dataset)
+    prepared = _Prepared(memory=memory, study=study, spec=spec, dataset=dataset, space=space)
+    _open_optuna_study(prepared, options.sampler)  # so that workers which start together find its tables
+    return prepared
 
+
+def _open_optuna_study(prepared: _Prepared, sampler: str) -> "OptunaStudy":
+    from search.sampling import OptunaStudy, open_optuna_storage
+
+    return OptunaStudy(
+        open_optuna_storage(prepared.memory.url),
+        prepared.spec.name,
+        space=prepared.space,
+        objectives=prepared.spec.objective_values(),
+        sampler=sampler,
+        seed=prepared.spec.seed,
+    )
+
+
+def _make_worker(
+    prepared: _Prepared, options: WorkerOptions, listener: "Listener", should_stop: Callable[[], bool]
+) -> "Worker":
     from search.evaluation import Evaluator
     from search.parent_store import ParentStore
-    from search.worker import Worker, WorkerParts
+    from search.patience import Patience
+    from search.trials.outbox import Outbox
+    from search.trials.parts import WorkerParts
+    from search.worker import Worker
 
-    parents = ParentStore(spec, dataset, study_id=study.id, repository=memory.repository, artifacts=memory.artifacts)
+    memory, study, spec = prepared.memory, prepared.study, prepared.spec
+    identity = this_worker(options.name)
+    # Not seeded by the study: workers that lost the same server must not come back in the same moment.
+    patience = Patience(should_stop, rng=random.Random())
+    parents = ParentStore(
+        spec,
+        prepared.dataset,
+        study_id=study.id,
+        repository=memory.repository,
+        artifacts=memory.artifacts,
+        patience=patience,
+    )
     return Worker(
         WorkerParts(
-            database_url=memory.url,
+            identity=identity,
+            lease_s=options.lease_s,
             provenance={"versions": installed_versions(), "sampler": options.sampler},
             study=study,
             spec=spec,
-            space=space,
-            optuna_study=OptunaStudy(
-                open_optuna_storage(memory.url),
-                spec.name,
-                space=space,
-                objectives=spec.objective_values(),
-                sampler=options.sampler,
-                seed=spec.seed,
-            ),
+            space=prepared.space,
+            optuna_study=patience(lambda: _open_optuna_study(prepared, options.sampler)),
             repository=memory.repository,
+            claims=memory.claims,
+            workers=memory.workers,
+            rungs=memory.rungs,
             artifacts=memory.artifacts,
-            evaluator=Evaluator(spec, dataset, parents),
+            outbox=Outbox(memory.artifacts.root / "outbox", identity),
+            evaluator=Evaluator(spec, prepared.dataset, parents),
             listener=listener,
             keep_all=options.keep_all,
             should_stop=should_stop,
+            patience=patience,
         )
     )
 
@@ -162,78 +284,3 @@ def _errors_name(source: str) -> Iterator[None]:
         yield
     except (SpecError, DataError) as error:
         raise type(error)(f"{source}: {error}") from error
-
-
-def _check_batches(spec: StudySpec, dataset: "Dataset") -> None:
-    """Check what the training settings ask of the data's sizes."""
-    for key, batch_size in (("training", spec.training.batch_size), ("parent", spec.parent.batch_size)):
-        if batch_size > len(dataset.train):
-            raise SpecError(
-                f"{key}.batch_size = {batch_size} must lie in [1, {len(dataset.train)}], the number of training "
-                "examples that the splits leave."
-            )
-    if spec.data.shift_pixels >= min(dataset.input_shape[:2]):
-        raise SpecError(
-            f"data.shift_pixels = {spec.data.shift_pixels} must be smaller than the images, "
-            f"{dataset.input_shape[0]} by {dataset.input_shape[1]} pixels."
-        )
-
-
-def _check_parent_file(spec: StudySpec, topologies: "Sequence[Topology]") -> None:
-    """Check that the user's float model fits every topology of the study, before the study is stored with it."""
-    from search.models.float_weights import load_float_weights
-
-    if spec.parent.file is not None:
-        for topology in topologies:
-            load_float_weights(Path(spec.parent.file), topology)
-
-
-def _find_or_create(repository: Repository, spec: StudySpec, dataset: "Dataset") -> StudyRecord:
-    from search.attacks.suite import SUITE_VERSION
-    from search.study_data import check_same_data
-
-    stored = repository.find_study(spec.name)
-    if stored is None:
-        return repository.create_study(
-            name=spec.name,
-            spec=spec.model_dump(mode="json"),
-            spec_fingerprint=spec.fingerprint,
-            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec), _SUITE_VERSION: SUITE_VERSION},
-            versions=installed_versions(),
-        )
-    stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
-    differences = _spec_differences(stored_spec.identity(), spec.identity())
-    if differences:
-        raise StudyMismatchError(
-            f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
-            "Give the stored values to go on with it, or another name (or --storage) for a new study."
-        )
-    check_same_data(stored, dataset)
-    if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec):
-        raise StudyMismatchError(
-            f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
-            "file, or another name for a new study."
-        )
-    suite = stored.data.get(_SUITE_VERSION, 1)
-    if suite != SUITE_VERSION:
-        raise StudyMismatchError(
-            f"study {spec.name!r} was measured with search suite {suite}, this version has suite {SUITE_VERSION}: "
-            "their robust accuracies do not compare. Read, audit and export it as it is; give a new study another name."
-        )
-    return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))
-
-
-def _parent_digest(spec: StudySpec) -> str | None:
-    """Return the SHA-256 of the user's float model, None where the study trains its own."""
-    return None if spec.parent.file is None else hashlib.sha256(Path(spec.parent.file).read_bytes()).hexdigest()
-
-
-def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:
-    """Return 'key: stored -> given' for every leaf that differs."""
-    if isinstance(stored, dict) and isinstance(given, dict):
-        differences = []
-        for name in sorted(stored.keys() | given.keys()):
-            path = f"{key}.{name}" if key else name
-            differences.extend(_spec_differences(stored.get(name), given.get(name), path))
-        return differences
-    return [] if stored == given else [f"{key}: stored {stored}, given {given}"]

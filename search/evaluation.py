@@ -6,23 +6,24 @@ One workbench per topology holds everything that is traced once and used by ever
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from search.data.dataset import Dataset
 from search.data.pipeline import batches
 from search.data.splits import stratified_indices
-from search.measuring import float_accuracy, measure
+from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
 from search.models.calibration import calibrate_integer_bits
 from search.models.classifier import NetworkClassifier
-from search.models.network import Mode, Network, Weights
+from search.models.network import Mode, Network
 from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.models.trained_model import TrainedModel
-from search.training.checkpoint import EpochRecord, FitCheckpoint
-from search.training.fit import FitPlan, FitProgress, fit
+from search.parents import Parent, ParentSource
+from search.training.checkpoint import EpochRecord, FitState
+from search.training.fit import AfterEpoch, FitPlan, FitProgress, fit
 from search.training.step import StepSettings, TrainingStep
 from spaces.candidate import Candidate
 from spaces.errors import ParentError, TrialError
@@ -33,34 +34,20 @@ _CALIBRATION_EXAMPLES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """The float network that candidates of a topology start from.
+class RungArrival:
+    """A training that has come to a rung.
 
     Attributes:
-        weights: `Network.weights`.
-        clean_accuracy: on the validation split.
-        source: "trained here", or the user's file, which may have seen the validation images.
+        rung: 0 for the first.
+        measurement: taken there; its `epochs` are those that are done.
+        state: what the training can go on from.
+        training_s: seconds since the training began here, measurements included.
     """
 
-    weights: Weights
-    clean_accuracy: float
-    source: str
-
-
-class ParentSource(Protocol):
-    """Where parents are kept between runs."""
-
-    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
-        """Return the kept parent of a topology, or None."""
-        ...
-
-    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
-        """Return where a parent's unfinished training is kept."""
-        ...
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
-        """Keep a parent."""
-        ...
+    rung: int
+    measurement: Measurement
+    state: FitState
+    training_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +58,13 @@ class Watch:
         on_parent: called with the topology's choices before a parent is trained.
         on_progress: called after every batch.
         should_stop: asked after every batch.
+        at_rung: called at every rung of the study; what it raises ends the training.
     """
 
     on_parent: Callable[[Mapping[str, float]], None]
     on_progress: Callable[[FitProgress], None]
     should_stop: Callable[[], bool]
+    at_rung: Callable[[RungArrival], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +103,19 @@ class Evaluator:
         """Return what the candidate costs on the device, by arithmetic."""
         return candidate_cost(self._topology(candidate.topology), candidate)
 
-    def evaluate(self, candidate: Candidate, *, seed: int, watch: Watch) -> Evaluation:
+    def evaluate(self, candidate: Candidate, *, seed: int, watch: Watch, start: FitState | None = None) -> Evaluation:
         """Train the candidate and measure it.
+
+        Args:
+            candidate: what is trained.
+            seed: of the trial.
+            watch: follows the training.
+            start: where an earlier training of the same candidate and seed stood; the result is the same as without.
 
         Raises:
             TrialError: the training failed or gave logits that are not finite.
             ParentError: the float parent could not be trained.
+            ArtifactError: the float parent or its state could not be stored.
             StopRequestedError: the watch asked to stop.
         """
         # No global generator is seeded, because nothing here draws from one, and because tf.random.set_seed throws away
@@ -130,7 +126,7 @@ class Evaluator:
         self._start(bench, candidate, seed, watch)
         timings["start_s"] = time.monotonic() - started
         started = time.monotonic()
-        curve = self._train(bench, candidate, seed, watch)
+        curve = self._train(bench, candidate, seed, watch, start)
         timings["training_s"] = time.monotonic() - started
         started = time.monotonic()
         measurement = measure(
@@ -218,7 +214,14 @@ class Evaluator:
             n_classes=self._dataset.n_classes,
         )
         try:
-            curve = self._fit(bench, plan, settings.batch_size, watch, checkpoint=checkpoint)
+            curve = self._fit(
+                bench,
+                plan,
+                settings.batch_size,
+                watch,
+                start=checkpoint.load(),
+                after_epoch=lambda _, read_state: checkpoint.save(read_state()),
+            )
         except TrialError as error:
             raise ParentError(
                 f"the float parent could not be trained: {error.reason}. Change [parent] in the study file, under "
@@ -230,11 +233,13 @@ class Evaluator:
             source="trained here",
         )
         elapsed_s = sum(record.elapsed_s for record in curve)
-        self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": elapsed_s})
+        kept = self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": elapsed_s})
         checkpoint.clear()
-        return parent
+        return kept
 
-    def _train(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> tuple[EpochRecord, ...]:
+    def _train(
+        self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch, start: FitState | None
+    ) -> tuple[EpochRecord, ...]:
         training = self._spec.training
         plan = FitPlan(
             quantized=True,
@@ -248,7 +253,29 @@ class Evaluator:
             adversarial_weight=candidate.training["adversarial_weight"],
             adversarial_epsilon=training.adversarial_epsilon or 0.0,
         )
-        return self._fit(bench, plan, training.batch_size, watch)
+        began = time.monotonic()
+        rungs = {epochs: rung for rung, epochs in enumerate(self._spec.rungs())}
+
+        def after_epoch(epochs: int, read_state: Callable[[], FitState]) -> None:
+            if epochs not in rungs:
+                return
+            measurement = measure_at_rung(
+                bench.classifier,
+                dataset=self._dataset,
+                spec=self._spec,
+                cost=self.cost(candidate),
+                seed=seed,
+                epochs=epochs,
+            )
+            arrival = RungArrival(
+                rung=rungs[epochs],
+                measurement=measurement,
+                state=read_state(),
+                training_s=time.monotonic() - began,
+            )
+            watch.at_rung(arrival)
+
+        return self._fit(bench, plan, training.batch_size, watch, start=start, after_epoch=after_epoch)
 
     def _fit(
         self,
@@ -257,7 +284,8 @@ class Evaluator:
         batch_size: int,
         watch: Watch,
         *,
-        checkpoint: FitCheckpoint | None = None,
+        start: FitState | None,
+        after_epoch: AfterEpoch,
     ) -> tuple[EpochRecord, ...]:
         data = self._spec.data
 
@@ -277,5 +305,6 @@ class Evaluator:
             batches=epoch_batches,
             on_progress=watch.on_progress,
             should_stop=watch.should_stop,
-            checkpoint=checkpoint,
+            start=start,
+            after_epoch=after_epoch,
         )

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from search.training.fit import FitProgress
 from storage.records import TrialRecord
+
+if TYPE_CHECKING:  # comes with TensorFlow, which a supervisor does without
+    from search.training.fit import FitProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +15,7 @@ class Standing:
     """Where the study stands.
 
     Attributes:
-        trained: trials that were trained, failed ones included.
+        trained: trials that were trained, stopped and failed ones included.
         budget: trials to be trained.
         refused: trials that were refused before training.
         front_size: members of the Pareto front.
@@ -38,12 +40,16 @@ class Listener(Protocol):
         """A trial is being trained."""
         ...
 
-    def fit_progressed(self, progress: FitProgress) -> None:
+    def fit_progressed(self, progress: "FitProgress") -> None:
         """A batch is done."""
         ...
 
     def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
-        """A trial is over: complete, failed or refused."""
+        """A trial is over: complete, stopped, failed or refused."""
+        ...
+
+    def waiting(self, running: int) -> None:
+        """No place is free, but other workers have trials, whose places may come free."""
         ...
 
     def space_exhausted(self, standing: Standing) -> None:

@@ -1,14 +1,16 @@
-"""From a trained network to its measurement: clean accuracy, the search suite, the checks, the cost."""
+"""From a network to its measurement, at the end of its training or at a rung: accuracies, the checks, the cost."""
 
 import numpy as np
 
 from search.attacks.checks import SEARCH_LIMITS, Examined, preconditions, suite_checks
-from search.attacks.suite import run_suite, search_suite
-from search.data.dataset import Dataset, Split
+from search.attacks.suite import SuiteResult, run_suite, search_suite
+from search.data.dataset import Dataset, Examples, Split
+from search.data.splits import stratified_indices
 from search.metrics.cost import Cost
 from search.metrics.saturation import saturated_fractions
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
+from spaces.check_result import CheckResult
 from spaces.errors import TrialError
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
@@ -34,26 +36,73 @@ def measure(
     """
     classifier.refresh()
     attack = dataset.attack
-    steps = spec.robustness.pgd_steps
-    suite = run_suite(
-        classifier,
-        attack.x,
-        attack.y,
-        epsilons=spec.robustness.epsilons,
-        stages=search_suite(steps),
-        seed=spec.seed,
-    )
+    suite = _attacked(classifier, attack, spec)
     examined = Examined(
         model=classifier,
         x=attack.x,
         y=attack.y,
         suite=suite,
-        pgd_steps=steps,
+        pgd_steps=spec.robustness.pgd_steps,
         seed=spec.seed,
         saturation=saturated_fractions(network, attack.x[:_SATURATION_EXAMPLES]),
     )
-    return Measurement(
+    return _measurement(
+        suite,
         clean_accuracy=clean_accuracy(classifier, dataset.validation),
+        cost=cost,
+        epochs=spec.training.epochs,
+        seed=seed,
+        checks=preconditions(classifier, attack.x) + suite_checks(examined, SEARCH_LIMITS),
+    )
+
+
+def measure_at_rung(
+    classifier: NetworkClassifier, *, dataset: Dataset, spec: StudySpec, cost: Cost, seed: int, epochs: int
+) -> Measurement:
+    """Measure a network in the middle of its training, whose weights stay as they are.
+
+    Attacked are `early_stopping.attack_examples` of the attack subset, chosen by class, the same for every trial. Of
+    the checks only the preconditions are run: they say whether the figures count at all, which a decision has to know;
+    the others cost as much as the attacks, and who goes on meets them at the end. The other arguments are those of
+    `measure`.
+
+    Args:
+        epochs: that are done.
+
+    Raises:
+        TrialError: a logit is not finite.
+    """
+    classifier.refresh()
+    everything = dataset.attack
+    rng = np.random.default_rng(spec.seed)
+    chosen = stratified_indices(everything.y, spec.early_stopping.attack_examples, rng)
+    attack = Examples(x=everything.x[chosen], y=everything.y[chosen])
+    return _measurement(
+        _attacked(classifier, attack, spec),
+        clean_accuracy=clean_accuracy(classifier, dataset.validation),
+        cost=cost,
+        epochs=epochs,
+        seed=seed,
+        checks=preconditions(classifier, attack.x),
+    )
+
+
+def _attacked(classifier: NetworkClassifier, attack: Examples, spec: StudySpec) -> SuiteResult:
+    return run_suite(
+        classifier,
+        attack.x,
+        attack.y,
+        epsilons=spec.robustness.epsilons,
+        stages=search_suite(spec.robustness.pgd_steps),
+        seed=spec.seed,
+    )
+
+
+def _measurement(
+    suite: SuiteResult, *, clean_accuracy: float, cost: Cost, epochs: int, seed: int, checks: tuple[CheckResult, ...]
+) -> Measurement:
+    return Measurement(
+        clean_accuracy=clean_accuracy,
         robust_accuracy=suite.robust_accuracy,
         epsilons=suite.epsilons,
         worst_case=suite.worst_case,
@@ -63,9 +112,9 @@ def measure(
         macs=cost.macs,
         bops=cost.bops,
         ram_bytes=cost.ram_bytes,
-        epochs=spec.training.epochs,
+        epochs=epochs,
         seed=seed,
-        checks=preconditions(classifier, attack.x) + suite_checks(examined, SEARCH_LIMITS),
+        checks=checks,
     )
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from search.data.dataset import Dataset
-from search.evaluation import Parent
 from search.measuring import float_accuracy
 from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology
 from search.models.trained_model import weights_from_bytes, weights_to_bytes
+from search.parents import Parent
+from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
 from spaces.errors import ArtifactError
 from spaces.study_spec import StudySpec
@@ -28,11 +29,18 @@ class ParentStore:
     """The parents of one study."""
 
     def __init__(
-        self, spec: StudySpec, dataset: Dataset, *, study_id: int, repository: Repository, artifacts: ArtifactStore
+        self,
+        spec: StudySpec,
+        dataset: Dataset,
+        *,
+        study_id: int,
+        repository: Repository,
+        artifacts: ArtifactStore,
+        patience: Patience,
     ) -> None:
         """Keep what is needed to find and keep parents."""
         self._spec, self._dataset, self._study_id = spec, dataset, study_id
-        self._repository, self._artifacts = repository, artifacts
+        self._repository, self._artifacts, self._patience = repository, artifacts, patience
 
     def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
         """Return the kept parent of a topology; None where there is none, or where its weights are lost or damaged.
@@ -44,9 +52,25 @@ class ParentStore:
         """
         if self._spec.parent.file is not None:
             return self._from_file(topology, Path(self._spec.parent.file))
-        record = self._repository.find_parent(self._study_id, self._key(choices))
-        if record is None:
-            return None
+        record = self._patience(lambda: self._repository.find_parent(self._study_id, self._key(choices)))
+        return None if record is None else self._stored(record)
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
+        """Keep a parent, unless another worker was first: then its parent is returned, so that all use the same."""
+        record = ParentRecord(
+            key=self._key(choices),
+            digest=self._artifacts.put(weights_to_bytes(parent.weights)),
+            clean_accuracy=parent.clean_accuracy,
+            details={**details, "topology": dict(choices), "source": parent.source},
+        )
+        stored = self._patience(lambda: self._repository.save_parent(self._study_id, record))
+        return parent if stored.digest == record.digest else self._stored(stored) or parent
+
+    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
+        """Return where a parent's unfinished training is kept: a file beside the artifacts."""
+        return FitCheckpoint(self._artifacts.root / "unfinished" / f"{self._key(choices)}.npz")
+
+    def _stored(self, record: ParentRecord) -> Parent | None:
         try:
             weights = weights_from_bytes(self._artifacts.get(record.digest))
         except ArtifactError as error:
@@ -54,20 +78,6 @@ class ParentStore:
             self._artifacts.remove(record.digest)
             return None
         return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source="trained here")
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
-        """Keep a parent."""
-        record = ParentRecord(
-            key=self._key(choices),
-            digest=self._artifacts.put(weights_to_bytes(parent.weights)),
-            clean_accuracy=parent.clean_accuracy,
-            details={**details, "topology": dict(choices), "source": parent.source},
-        )
-        self._repository.save_parent(self._study_id, record)
-
-    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
-        """Return where a parent's unfinished training is kept: a file beside the artifacts."""
-        return FitCheckpoint(self._artifacts.root / "unfinished" / f"{self._key(choices)}.npz")
 
     def _from_file(self, topology: Topology, path: Path) -> Parent:
         weights = load_float_weights(path, topology)

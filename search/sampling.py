@@ -3,22 +3,23 @@
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import TrialState
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
-from storage.sql import masked, storage_errors
+from storage.outages import passes
+from storage.sql import BUSY_TIMEOUT_S, masked, server_options, storage_errors
 
 _REASON = "reason"
-_BUSY_TIMEOUT_S = 30
 _MAX_DRAWS = 1000
 
 
@@ -58,8 +59,69 @@ class Proposal:
     params: Mapping[str, ParamValue]
 
 
+class _GivenParams(optuna.samplers.RandomSampler):
+    """Proposes values that were decided before; like every random sampler it looks at each parameter by itself."""
+
+    def __init__(self, params: Mapping[str, ParamValue]) -> None:
+        super().__init__()
+        self._params = params
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> ParamValue:
+        """Return the value."""
+        del study, trial, param_distribution
+        return self._params[param_name]
+
+
+class _NumberedSampler(optuna.samplers.BaseSampler):
+    """Gives every trial a sampler of its own, made from the trial's number.
+
+    So draws follow from the study's seed, the number and the trials so far, whichever process asks: two workers that
+    ask in the same moment get different numbers and so do not propose the same.
+    """
+
+    def __init__(self, make: Callable[[int], optuna.samplers.BaseSampler]) -> None:
+        self._make = make
+        self._latest: tuple[int, optuna.samplers.BaseSampler] | None = None
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Ask the trial's sampler."""
+        return self._of(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Ask the trial's sampler."""
+        return self._of(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Ask the trial's sampler."""
+        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Tell the trial's sampler."""
+        self._of(trial).before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Tell the trial's sampler."""
+        self._of(trial).after_trial(study, trial, state, values)
+
+    def _of(self, trial: FrozenTrial) -> optuna.samplers.BaseSampler:
+        if self._latest is None or self._latest[0] != trial.number:
+            self._latest = (trial.number, self._make(trial.number))
+        return self._latest[1]
+
+
 class OptunaStudy:
-    """The Optuna study of the same name in the same database; objectives are named, directions are the metrics' own."""
+    """The Optuna study of the same name in the same database; objectives are named, directions are the metrics' own.
+
+    Every method may be called again after a `StorageError` that passes.
+    """
 
     def __init__(
         self,
@@ -71,7 +133,7 @@ class OptunaStudy:
         sampler: str,
         seed: int,
     ) -> None:
-        """Create the study or load it; a new one gets the two baselines as its first trials.
+        """Create the study or load it; its first trials are the baselines.
 
         Raises:
             SpecError: unknown sampler.
@@ -79,7 +141,9 @@ class OptunaStudy:
         """
         check_sampler(sampler)
         self._url = storage.url if isinstance(storage, optuna.storages.RDBStorage) else "in memory"
-        self._sampler, self._seed, self._space = SAMPLERS[sampler], seed, space
+        self._space, self._seed = space, seed
+        self._make_sampler, self._baselines = SAMPLERS[sampler], space.baselines()
+        self._half_asked: int | None = None
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
             for parameter in space.parameters
@@ -89,6 +153,7 @@ class OptunaStudy:
             parameter.name: parameter.choices[0] for parameter in space.parameters if len(parameter.choices) == 1
         }
         directions = [optuna.study.StudyDirection[objective.direction.name] for objective in objectives]
+        names = [objective.name for objective in objectives]
         with _optuna_calls(self._url):
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
@@ -97,33 +162,55 @@ class OptunaStudy:
                 raise StudyMismatchError(
                     f"the database holds an Optuna study {name!r} with other objectives; use another name or database."
                 )
-            self._study.set_metric_names([objective.name for objective in objectives])
-            # As many as are missing: a kill may have come between the two.
-            for params in space.baselines()[len(self._study.get_trials(deepcopy=False)) :]:
-                self._enqueue(params)
+            if self._study.metric_names != names:
+                self._study.set_metric_names(names)
 
     def ask(self) -> Proposal:
-        """Return the next proposal; what it is follows from the seed and the trials so far."""
-        with _optuna_calls(self._url):
-            n_trials = len(self._study.get_trials(deepcopy=False))
-            self._study.sampler = self._sampler(_derived(self._seed, n_trials))
-            trial = self._study.ask(self._distributions)
-        return Proposal(number=trial.number, params={**self._fixed, **trial.params})
+        """Return the next proposal; what it is follows from the seed, its number and the trials so far."""
+        return self._ask(self._usual_sampler)
 
     def ask_at_random(self, is_new: Callable[[Mapping[str, ParamValue]], bool]) -> Proposal:
         """Return a proposal drawn uniformly from those that are new, for when the sampler repeats itself.
 
         Where many draws find nothing new, the last one is returned.
         """
+
+        def draw(number: int) -> optuna.samplers.BaseSampler:
+            rng = random.Random(_derived(self._seed, number))
+            for _ in range(_MAX_DRAWS):
+                params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
+                if is_new(params):
+                    break
+            return _GivenParams(params)
+
+        return self._ask(draw)
+
+    def _ask(self, make_sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Proposal:
+        if self._half_asked is not None:  # the database went away between the trial and its last parameter
+            try:
+                return self.resume(self._half_asked)
+            except SelectionError:
+                self._half_asked = None
         with _optuna_calls(self._url):
-            rng = random.Random(_derived(self._seed, len(self._study.get_trials(deepcopy=False))))
-        for _ in range(_MAX_DRAWS):
-            params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
-            if is_new(params):
-                break
-        with _optuna_calls(self._url):
-            self._enqueue(params)
-        return self.ask()
+            self._study.sampler = _NumberedSampler(make_sampler)
+            trial = self._study.ask()
+            self._half_asked = trial.number
+            return self._complete(trial)
+
+    def _usual_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        if number < len(self._baselines):
+            return _GivenParams(self._baselines[number])
+        return self._make_sampler(_derived(self._seed, number))
+
+    def _complete(self, trial: optuna.trial.Trial) -> Proposal:
+        """Return a trial's proposal; values that it has are kept, missing ones are drawn."""
+        params: dict[str, Any] = {
+            name: trial.suggest_categorical(name, distribution.choices)
+            for name, distribution in self._distributions.items()
+            if isinstance(distribution, CategoricalDistribution)
+        }
+        self._half_asked = None
+        return Proposal(number=trial.number, params={**self._fixed, **params})
 
     def unfinished(self) -> list[int]:
         """Return the numbers of the trials that Optuna counts as running."""
@@ -133,16 +220,11 @@ class OptunaStudy:
     def resume(self, number: int) -> Proposal:
         """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn."""
         with _optuna_calls(self._url):
-            self._study.sampler = self._sampler(_derived(self._seed, number))
+            self._study.sampler = _NumberedSampler(self._usual_sampler)
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")
-            params: dict[str, Any] = {
-                name: trial.suggest_categorical(name, distribution.choices)
-                for name, distribution in self._distributions.items()
-                if isinstance(distribution, CategoricalDistribution)
-            }
-        return Proposal(number=number, params={**self._fixed, **params})
+            return self._complete(trial)
 
     def tell_complete(self, number: int, values: Sequence[float], *, violations: Sequence[float]) -> None:
         """Hand in a measured trial; a trial that Optuna has finished already stays as it is."""
@@ -153,8 +235,12 @@ class OptunaStudy:
         state = TrialState.PRUNED if violations else TrialState.FAIL
         self._tell(number, state, violations=violations, reason=reason)
 
+    def tell_stopped(self, number: int, *, reason: str, violations: Sequence[float]) -> None:
+        """Hand in a trial that was stopped at a rung, with what it broke there: positive where it did."""
+        self._tell(number, TrialState.PRUNED, violations=violations, reason=reason)
+
     def tell_failed(self, number: int, *, reason: str) -> None:
-        """Hand in a trial that broke."""
+        """Hand in a trial that broke, or that came to nothing."""
         self._tell(number, TrialState.FAIL, reason=reason)
 
     def _tell(
@@ -166,7 +252,7 @@ class OptunaStudy:
         violations: Sequence[float] = (),
         reason: str | None = None,
     ) -> None:
-        with _optuna_calls(self._url):
+        with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # another worker was telling it too
             trial = self._running_trial(number)
             if trial is None:
                 return
@@ -174,7 +260,6 @@ class OptunaStudy:
                 trial.set_constraint(f"constraint {index}", violation)
             if reason is not None:
                 trial.set_user_attr(_REASON, reason)
-            self._study.sampler = self._sampler(_derived(self._seed, number))
             self._study.tell(number, values=values, state=state, skip_if_finished=True)
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
@@ -182,9 +267,6 @@ class OptunaStudy:
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         ids = [trial._trial_id for trial in running if trial.number == number]
         return optuna.trial.Trial(self._study, ids[0]) if ids else None
-
-    def _enqueue(self, params: Mapping[str, ParamValue]) -> None:
-        self._study.enqueue_trial({name: params[name] for name in self._distributions})
 
 
 def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
@@ -194,12 +276,10 @@ def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
         StorageError: the tables were written by another version of Optuna.
     """
     is_sqlite = url.startswith("sqlite")
-    engine_kwargs: dict[str, Any] = (
-        {"connect_args": {"timeout": _BUSY_TIMEOUT_S}} if is_sqlite else {"pool_pre_ping": True}
-    )
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}} if is_sqlite else server_options(url)
     try:
         with _optuna_calls(url):
-            return optuna.storages.RDBStorage(url, engine_kwargs=engine_kwargs)
+            return optuna.storages.RDBStorage(url, engine_kwargs=options)
     except RuntimeError as error:
         raise StorageError(f"Optuna's tables cannot be used: {error}") from error
 
@@ -218,11 +298,17 @@ def _optuna_calls(url: str) -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings(), storage_errors(url):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # Set by another worker, or by an earlier start that was killed before it told the rest.
+        warnings.filterwarnings("ignore", "The constraint value is ignored because")
         try:
             yield
-        except optuna.exceptions.StorageInternalError as error:
+        except Exception as error:
+            is_transient = passes(error)
+            if not is_transient and not isinstance(error, StorageInternalError):
+                raise
             reason = str(error.__cause__ or error).splitlines()[0]
-            raise StorageError(
+            text = (
                 f"database {masked(url)} failed in Optuna's tables: {reason}; nothing recorded is lost, "
                 "run the same command again once it answers."
-            ) from error
+            )
+            raise StorageError(text, is_transient=is_transient) from error

@@ -230,7 +230,9 @@ class EarlyStoppingSpec(_Section):
     """Whether trainings that fall behind are stopped at rungs, epochs at which trials are compared; docs/study-file.md.
 
     Attributes:
-        mode: "off" trains every trial to its end; "rungs" lets the best 1/eta of those that reached a rung go on.
+        mode: "off" trains every trial to its end; "rungs" lets the best 1/eta of those that reached a rung go on;
+            "watch" measures and decides at every rung as "rungs" does and stores it, but lets all go on, so that
+            `search.stopping_replay` can tell what stopping would have saved and lost.
         eta: the best 1/eta go on, and the rungs are a factor of eta apart.
         first_fraction: the first rung is not before this part of the epochs, in (0, 1).
         attack_examples: examples of the attack subset that a measurement at a rung attacks.
@@ -238,7 +240,7 @@ class EarlyStoppingSpec(_Section):
             others ("hypervolume"), or how far it is from them ("epsilon_net").
     """
 
-    mode: Literal["off", "rungs"] = "off"
+    mode: Literal["off", "rungs", "watch"] = "off"
     eta: Annotated[Integer, Field(ge=2)] = 3
     first_fraction: Annotated[Positive, Field(lt=1)] = 0.25
     attack_examples: Count = 64
@@ -312,7 +314,7 @@ class StudySpec(_Section):
             return self
         if not self.rungs():
             raise ValueError(
-                f"early_stopping.mode = 'rungs' leaves no rung: training.epochs = {epochs} and "
+                f"early_stopping.mode = {stopping.mode!r} leaves no rung: training.epochs = {epochs} and "
                 f"early_stopping.first_fraction = {stopping.first_fraction:g} put the first one at the training's end; "
                 "train longer, lower the fraction or set the mode to 'off'"
             )

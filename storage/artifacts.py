@@ -14,6 +14,7 @@ from typing import BinaryIO
 from sqlalchemy import make_url
 
 from spaces.errors import ArtifactError
+from storage.sealed_files import sync_folder
 from storage.sql import normalize_url
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -70,8 +71,8 @@ class ArtifactStore:
             target = self._target(digest)
             target.parent.mkdir(exist_ok=True)
             os.replace(temporary, target)
-            _sync_folder(target.parent)
-            _sync_folder(self._root)
+            sync_folder(target.parent)
+            sync_folder(self._root)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink()
@@ -130,7 +131,7 @@ class ArtifactStore:
     def _make_root(self) -> None:
         if not self._root.is_dir():
             self._root.mkdir(parents=True, exist_ok=True)
-            _sync_folder(self._root.parent)
+            sync_folder(self._root.parent)
 
     def _target(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
@@ -180,14 +181,6 @@ def _age_s(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:  # another process removed it
         return 0.0
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: OSError) -> str:

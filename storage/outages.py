@@ -2,7 +2,8 @@
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -48,6 +49,21 @@ def is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     return isinstance(error, OperationalError | InterfaceError) and _is_lost_connection(str(original))
+
+
+def passes(error: BaseException | None) -> bool:
+    """Return whether an error that another library made of a database's error goes away when its call is made again.
+
+    So it is after an outage, after a wait for a free connection, and after a race in which another process wrote the
+    same row first. What the error was made of is found through its chain of causes.
+    """
+    while error is not None:
+        if isinstance(error, IntegrityError | PoolTimeoutError):
+            return True
+        if isinstance(error, DBAPIError):
+            return is_outage(error)
+        error = error.__cause__
+    return False
 
 
 def _is_lost_connection(text: str) -> bool:

@@ -107,6 +107,28 @@ class TrialOutcome:
             has = "no" if self.measurement is None else "a"
             raise ValueError(f"only a COMPLETE outcome has a measurement; got {self.state} with {has} measurement.")
 
+    def to_json(self) -> dict[str, Any]:
+        """Return values for JSON from which `from_json` makes an equal outcome."""
+        return {
+            "state": self.state.value,
+            "measurement": None if self.measurement is None else self.measurement.to_json(),
+            "reason": self.reason,
+            "timings": dict(self.timings),
+            "details": dict(self.details),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "TrialOutcome":
+        """Rebuild an outcome from `to_json`."""
+        measurement = value["measurement"]
+        return cls(
+            state=TrialState(value["state"]),
+            measurement=None if measurement is None else Measurement.from_json(measurement),
+            reason=value["reason"],
+            timings=value["timings"],
+            details=value["details"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionRecord:

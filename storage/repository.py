@@ -1,4 +1,7 @@
-"""The one place that opens sessions on our tables: every method is one transaction and hands out frozen records."""
+"""Studies, results, fronts, parents and files as they are read; `storage.claims` hands out trials and takes results.
+
+Every method is one transaction and hands out frozen records.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -7,14 +10,12 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from spaces.candidate import Candidate
 from spaces.errors import SelectionError, StudyMismatchError
 from spaces.spec_files import parse_spec
 from storage import front_ledger, references
 from storage.artifacts import check_digest
 from storage.conversion import parent_record, plain_json, revision_record, study_record, trial_record
-from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialOutcome, TrialRecord, TrialState
-from storage.results import store_outcome
+from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialRecord, TrialState
 from storage.schema import ArtifactRow, ParentRow, RevisionRow, StudyRow, TrialRow
 from storage.sql import masked
 from storage.study_rows import lock_study, study_row, trial_row
@@ -112,49 +113,6 @@ class Repository:
         with self._transactions.reading() as session:
             return [study_record(row) for row in session.scalars(select(StudyRow).order_by(StudyRow.id))]
 
-    def begin_trial(self, study_id: int, *, number: int, candidate: Candidate, seed: int, owner: str) -> TrialRecord:
-        """Store a trial as RUNNING.
-
-        A RUNNING trial of the same number is taken over: it gets the new owner and starts anew. A finished one
-        is returned as it is.
-
-        Raises:
-            StudyMismatchError: the stored trial of that number has another candidate.
-        """
-        with self._transactions.writing() as session:
-            lock_study(session, study_id)
-            row = session.get(TrialRow, (study_id, number))
-            if row is None:
-                row = TrialRow(study_id=study_id, number=number, state=TrialState.RUNNING.value, is_told=False)
-                row.candidate, row.candidate_fingerprint = plain_json(candidate.to_json()), candidate.fingerprint
-                row.violations, row.timings, row.details = [], {}, {}
-                row.lease_epoch = 0
-                session.add(row)
-            elif row.candidate_fingerprint != candidate.fingerprint:
-                raise StudyMismatchError(
-                    f"trial {number} is stored with another candidate than Optuna's trial {number} now has: Optuna's "
-                    "study was deleted or replaced. Start a study with a new name, or restore the database."
-                )
-            if row.state == TrialState.RUNNING.value:
-                row.seed, row.owner, row.started_at = seed, owner, self._clock()
-                row.lease_epoch, row.lease_expires_at = row.lease_epoch + 1, 0.0
-            session.flush()
-            return trial_record(row)
-
-    def finish_trial(self, study_id: int, *, number: int, outcome: TrialOutcome) -> TrialRecord:
-        """Store a trial's result and what it does to the front, all or nothing.
-
-        A trial has exactly one result: one that is finished already is returned as it is. Only feasible COMPLETE
-        trials enter the front. Numbers in `details` and `timings` that are not finite become null.
-        """
-        with self._transactions.writing() as session:
-            study = lock_study(session, study_id)
-            row = trial_row(session, study_id, number)
-            if row.state != TrialState.RUNNING.value:
-                return trial_record(row)
-            store_outcome(session, study, row, outcome, at=self._clock())
-            return trial_record(row)
-
     def mark_told(self, study_id: int, *, number: int) -> None:
         """Note that Optuna knows the trial's outcome."""
         with self._transactions.writing() as session:
@@ -183,11 +141,11 @@ class Repository:
         return {state: counts.get(state, 0) for state in TrialState}
 
     def find_candidate(self, study_id: int, fingerprint: str) -> TrialRecord | None:
-        """Return the first trial that trained a candidate, COMPLETE or FAILED; None where none did."""
+        """Return the first trial that trained a candidate: COMPLETE, STOPPED or FAILED; None where none did."""
         query = select(TrialRow).where(
             TrialRow.study_id == study_id,
             TrialRow.candidate_fingerprint == fingerprint,
-            TrialRow.state.in_([TrialState.COMPLETE.value, TrialState.FAILED.value]),
+            TrialRow.state.in_([TrialState.COMPLETE.value, TrialState.STOPPED.value, TrialState.FAILED.value]),
         )
         with self._transactions.reading() as session:
             row = session.scalars(query.order_by(TrialRow.number).limit(1)).one_or_none()
@@ -247,20 +205,6 @@ class Repository:
         with self._transactions.reading() as session:
             row = session.scalars(own_first.limit(1)).one_or_none()
             return None if row is None else parent_record(row)
-
-    def save_artifacts(self, study_id: int, *, number: int, digests: Mapping[str, str]) -> None:
-        """Store which artifacts a trial has, name -> digest; a name that the trial has already gets the new digest.
-
-        Raises:
-            ArtifactError: a digest is no SHA-256.
-        """
-        for digest in digests.values():
-            check_digest(digest)
-        with self._transactions.writing() as session:
-            lock_study(session, study_id)
-            trial_row(session, study_id, number)
-            for name, digest in digests.items():
-                session.merge(ArtifactRow(study_id=study_id, number=number, name=name, digest=digest))
 
     def artifacts(self, study_id: int, number: int) -> dict[str, str]:
         """Return the artifacts of a trial, name -> digest."""

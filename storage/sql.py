@@ -128,14 +128,15 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def server_options(url: URL) -> dict[str, Any]:
+def server_options(url: str | URL) -> dict[str, Any]:
     """Return the arguments of `create_engine` for a database server: its pool, and how long a connection waits.
 
     What the URL's query sets itself is left to it.
     """
-    if url.get_backend_name() != "postgresql":
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
         return _SERVER_OPTIONS
-    own = {name: value for name, value in _SERVER_CONNECT_ARGS.items() if name not in url.query}
+    own = {name: value for name, value in _SERVER_CONNECT_ARGS.items() if name not in parsed.query}
     return {**_SERVER_OPTIONS, "connect_args": own}
 
 

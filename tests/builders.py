@@ -4,7 +4,7 @@ The specification's reference point is accuracy 0, 0 and 1000 bytes: a measureme
 has the hypervolume clean * robust * (1000 - size).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spaces.candidate import Candidate
@@ -12,7 +12,7 @@ from spaces.layer_policy import LayerPolicy
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
 from storage.claims import Claim, ClaimRepository
-from storage.records import StudyRecord, TrialOutcome, TrialState
+from storage.records import StudyRecord, TrialOutcome, TrialRecord, TrialState
 from storage.repository import Repository
 
 OBJECTIVES = (("clean_accuracy", 0.0), ("robust_accuracy", 0.0), ("size_bytes", 1000.0))
@@ -83,11 +83,38 @@ def create_study(repository: Repository, *, name: str = "tiny", constraints: Seq
 
 
 def claim_trial(
-    claims: ClaimRepository, study_id: int, number: int, *, owner: str = "w1", ttl_s: float = 60.0, budget: int = 1000
+    claims: ClaimRepository,
+    study_id: int,
+    number: int,
+    *,
+    candidate: Candidate | None = None,
+    owner: str = "w1",
+    ttl_s: float = 60.0,
+    budget: int = 1000,
 ) -> Claim:
     """Claim a new trial where nothing stands in the way."""
     claim = claims.claim_new(
-        study_id, number=number, candidate=build_candidate(), seed=number, owner=owner, ttl_s=ttl_s, budget=budget
+        study_id,
+        number=number,
+        candidate=candidate or build_candidate(),
+        seed=number,
+        owner=owner,
+        ttl_s=ttl_s,
+        budget=budget,
     )
     assert isinstance(claim, Claim), claim
     return claim
+
+
+def run_trial(
+    claims: ClaimRepository,
+    study_id: int,
+    number: int,
+    outcome: TrialOutcome,
+    *,
+    candidate: Candidate | None = None,
+    artifacts: Mapping[str, str] | None = None,
+) -> TrialRecord:
+    """Claim a new trial and finish it."""
+    lease = claim_trial(claims, study_id, number, candidate=candidate).lease
+    return claims.finish(lease, outcome, artifacts=artifacts)

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from search.cli.audit import audit
+from search.cli.db import db
+from search.cli.doctor import doctor
 from search.cli.export import export
 from search.cli.front import front
 from search.cli.interrupt import EXIT_INTERRUPTED
@@ -14,6 +16,7 @@ from search.cli.launch import launch
 from search.cli.report import report
 from search.cli.status import status
 from search.cli.studies import studies
+from search.cli.worker import worker
 from spaces.errors import SearchError
 
 app = typer.Typer(
@@ -23,12 +26,13 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for _command in (launch, status, front, audit, studies, export, report):
+for _command in (launch, worker, status, front, audit, studies, export, report, doctor):
     app.command()(_command)
+app.add_typer(db, name="db")
 
 
 def main() -> None:
-    """Run a command; exit 0 done, 2 bad input, 3 the stored study differs, 4 database unreachable."""
+    """Run a command; exit 0 done, 1 something is wrong, 2 bad input, 3 another study, 4 no database."""
     try:
         app(prog_name="python -m search")
     except SearchError as error:

@@ -52,9 +52,10 @@ def empty_front_words(snapshot: StudySnapshot) -> str:
         return f"the Pareto front of {name} is empty at revision {snapshot.revisions[-1].revision}"
     failed = [trial for trial in snapshot.trials if trial.state is TrialState.FAILED]
     n_infeasible = snapshot.count(TrialState.COMPLETE)
+    n_stopped = snapshot.count(TrialState.STOPPED)
     words = (
         f"the Pareto front of {name} is empty, because no trial is feasible: {len(failed)} failed, "
-        f"{n_infeasible} infeasible"
+        f"{f'{n_stopped} stopped, ' if n_stopped else ''}{n_infeasible} infeasible"
     )
     return f"{words}; trial {failed[0].number} failed: {failed[0].reason}" if failed else words
 

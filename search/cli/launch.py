@@ -1,5 +1,6 @@
 """`launch`: create a study or take it up, run its trials, print the front."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from search.bootstrap import LaunchOptions
 
 
+class EarlyStoppingMode(StrEnum):
+    """What `--early-stopping` takes."""
+
+    OFF = "off"
+    RUNGS = "rungs"
+    WATCH = "watch"
+
+
 def launch(
     study: Annotated[str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.")] = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
@@ -26,6 +35,10 @@ def launch(
     ] = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, nsga2 or random.")] = "tpe",
     parent: Annotated[Path | None, typer.Option("--parent", help="Your own float model of the topology, .h5.")] = None,
+    early_stopping: Annotated[
+        EarlyStoppingMode | None,
+        typer.Option("--early-stopping", help="Stop trainings that fall behind at rungs; 'watch' only notes it."),
+    ] = None,
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep models that left the front too.")] = False,
 ) -> None:
     """Search: create the study or go on with it; ends with its Pareto front."""
@@ -38,6 +51,8 @@ def launch(
         overrides["budget.trials"] = trials
     if parent is not None:
         overrides["parent.file"] = str(parent)
+    if early_stopping is not None:
+        overrides["early_stopping.mode"] = early_stopping.value
     options = LaunchOptions(
         study=study,
         storage=storage,
@@ -58,21 +73,20 @@ def launch(
 
 def _search(console: Console, options: "LaunchOptions", interrupt: StopAfterBatch) -> str | None:
     """Run the study's trials and return its name, None if Ctrl-C ended them before the work was done."""
-    from search.bootstrap import open_memory, prepare_worker
+    from search.bootstrap import prepare_worker
     from search.cli.progress import LaunchProgress
 
     progress = LaunchProgress(console)
     with console.status("preparing data and study"):
         worker = prepare_worker(options, progress, interrupt.is_wanted)
-        stored = open_memory(options.storage).repository.get_study(worker.study_name)
-        progress.is_synthetic = stored.is_synthetic
+        progress.is_synthetic = worker.study.is_synthetic
     # Imported here, because it comes with TensorFlow: what is wrong with the study file is said before that.
     from search.training.fit import StopRequestedError
 
     interrupt.begin_training()
     try:
         with progress:
-            return worker.study_name if worker.run() else None
+            return worker.study.name if worker.run() else None
     except StopRequestedError:
         return None
 

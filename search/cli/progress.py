@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
     from search.training.fit import FitProgress
 
 _LINE_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Began:
+    """The first batch of a training here, which may go on from a later epoch than the first."""
+
+    quantized: bool
+    done: int
+    at_s: float
 
 
 class LaunchProgress:
@@ -42,7 +52,8 @@ class LaunchProgress:
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
         self._trial = ""
         self._trial_seconds: list[float] = []
-        self._first_batch = self._last_line = clock()
+        self._began: _Began | None = None
+        self._last_line = clock()
 
     def __enter__(self) -> Self:
         """Start the display."""
@@ -63,6 +74,7 @@ class LaunchProgress:
     def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
         self._trial = f"trial {record.number}"
+        self._began = None
         self._last_line = self._clock()
         self._progress.reset(self._training, description=self._trial, visible=True, note="starting")
         self._show(standing)
@@ -72,13 +84,13 @@ class LaunchProgress:
         now = self._clock()
         done = (progress.epoch - 1) * progress.batches + progress.batch
         total = progress.epochs * progress.batches
-        if done == 1:
-            self._first_batch = now
+        if self._began is None or self._began.quantized != progress.quantized:
+            self._began = _Began(quantized=progress.quantized, done=done, at_s=now)
         what = self._trial if progress.quantized else "float parent"
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
-        if 1 < done < total:
+        if self._began.done < done < total:
             # From the second batch on, because the network is traced in the first.
-            note += _left((now - self._first_batch) / (done - 1) * (total - done))
+            note += _left((now - self._began.at_s) / (done - self._began.done) * (total - done))
         self._progress.update(self._training, description=what, completed=done, total=total, note=note)
         is_due = now - self._last_line > _LINE_EVERY_S
         if not self._console.is_terminal and is_due and progress.batch == progress.batches:
@@ -87,12 +99,14 @@ class LaunchProgress:
 
     def trial_finished(self, record: TrialRecord, standing: "Standing") -> None:
         """Print the trial's outcome and the study's standing."""
-        if record.measurement is not None:
+        if "training_s" in record.timings:
             # Without the start, in which a parent may have been trained.
-            self._trial_seconds.append(record.timings["training_s"] + record.timings["measuring_s"])
+            self._trial_seconds.append(record.timings["training_s"] + record.timings.get("measuring_s", 0.0))
         self._show(standing)
         if record.state is TrialState.REFUSED:
             self._print(f"trial {record.number:>3}  refused: {record.reason}", style="dim")
+        elif record.state is TrialState.STOPPED:
+            self._print(f"trial {record.number:>3}  {record.reason}  [{standing.trained}/{standing.budget}]")
         elif record.measurement is None:
             self._print(f"trial {record.number:>3}  failed: {record.reason}", style="red")
         else:
@@ -106,6 +120,11 @@ class LaunchProgress:
                 f"hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
                 f"{f'  {MARK}' if self.is_synthetic else ''}"
             )
+
+    def waiting(self, running: int) -> None:
+        """Say why nothing happens here."""
+        trials = "the last trial" if running == 1 else f"the last {running} trials"
+        self._print(f"the budget has no place left; waiting for {trials}, which other workers have")
 
     def space_exhausted(self, standing: "Standing") -> None:
         """Say why the study ends before its budget is spent."""

@@ -25,6 +25,7 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
             "data": snapshot.study.data["name"],
             "is_synthetic": snapshot.study.is_synthetic,
             "complete": snapshot.count(TrialState.COMPLETE),
+            "stopped": snapshot.count(TrialState.STOPPED),
             "failed": snapshot.count(TrialState.FAILED),
             "front_size": len(snapshot.front_numbers),
             "hypervolume": snapshot.revisions[-1].hypervolume,
@@ -36,10 +37,10 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
         return
     table = Table(title="Studies", title_justify="left")
-    for heading in ("name", "data", "complete", "failed", "front", "hypervolume"):
+    for heading in ("name", "data", "complete", "stopped", "failed", "front", "hypervolume"):
         table.add_column(heading)
     for row in rows:
         data = f"{row['data']} {MARK}" if row["is_synthetic"] else str(row["data"])
-        counts = [str(row["complete"]), str(row["failed"]), str(row["front_size"]), f"{row['hypervolume']:.5g}"]
-        table.add_row(Text(str(row["name"])), Text(data), *counts)
+        counts = [str(row[key]) for key in ("complete", "stopped", "failed", "front_size")]
+        table.add_row(Text(str(row["name"])), Text(data), *counts, f"{row['hypervolume']:.5g}")
     Console().print(table)

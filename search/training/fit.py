@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
+from search.training.checkpoint import EpochRecord, FitState
 from search.training.step import StepKind, TrainingStep, cosine_learning_rate
 from spaces.errors import TrialError
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
+AfterEpoch = Callable[[int, Callable[[], FitState]], None]  # epochs that are done, and what reads the state there
 
 _STALLED = 0.99  # of the cross-entropy of a guess
 
@@ -73,9 +74,10 @@ def fit(
     batches: Callable[[int], Iterable[Batch]],
     on_progress: Callable[[FitProgress], None],
     should_stop: Callable[[], bool],
-    checkpoint: FitCheckpoint | None = None,
+    start: FitState | None = None,
+    after_epoch: AfterEpoch = lambda _epochs, _read_state: None,
 ) -> tuple[EpochRecord, ...]:
-    """Train and return one record per epoch.
+    """Train and return one record per epoch, those before `start` included.
 
     Args:
         step: the compiled steps of the network that is trained in place.
@@ -83,7 +85,8 @@ def fit(
         batches: epoch (from 0) -> its batches.
         on_progress: called after every batch.
         should_stop: asked after every batch.
-        checkpoint: where every epoch's end is kept, and where an earlier start left one, taken up.
+        start: where an earlier training of the same plan stood; this one goes on from there to the same weights.
+        after_epoch: called after every epoch; what it raises ends the training.
 
     Raises:
         TrialError: the loss is not finite, or stays where a guess would be.
@@ -95,10 +98,14 @@ def fit(
         adversarial_weight=plan.adversarial_weight,
         adversarial_epsilon=plan.adversarial_epsilon,
     )
-    saved = checkpoint.load() if checkpoint is not None else None
-    if saved is not None:
-        step.load_state(saved.weights, saved.optimizer)
-    records = list(saved.records) if saved is not None else []
+    if start is not None:
+        step.load_state(start.weights, start.optimizer)
+    records = list(start.records) if start is not None else []
+
+    def read_state() -> FitState:
+        weights, optimizer = step.state()
+        return FitState(records=tuple(records), weights=weights, optimizer=optimizer)
+
     for epoch in range(len(records), plan.epochs):
         started = time.monotonic()
         losses = _run_epoch(step, plan, epoch, batches(epoch), on_progress, should_stop)
@@ -113,9 +120,7 @@ def fit(
                 elapsed_s=elapsed_s,
             )
         )
-        if checkpoint is not None:
-            weights, optimizer = step.state()
-            checkpoint.save(FitState(records=tuple(records), weights=weights, optimizer=optimizer))
+        after_epoch(epoch + 1, read_state)
     return tuple(records)
 
 

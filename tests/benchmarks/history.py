@@ -146,9 +146,6 @@ def _fill_optunas(
     rows: dict[Any, list[dict[str, Any]]] = {models.TrialParamModel: [], models.TrialValueModel: []}
     rows[models.TrialSystemAttributeModel] = []
     with write_engine(engine).begin() as connection:
-        # The two baselines that opening the study has enqueued make room.
-        for table in (models.TrialParamModel, models.TrialSystemAttributeModel, models.TrialModel):
-            connection.execute(table.__table__.delete())
         (study_id,) = connection.execute(select(models.StudyModel.study_id)).scalars()
         at = {"datetime_start": _START.replace(tzinfo=None), "datetime_complete": _START.replace(tzinfo=None)}
         trial = {"study_id": study_id, "state": optuna.trial.TrialState.COMPLETE, **at}

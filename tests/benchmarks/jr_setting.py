@@ -21,10 +21,12 @@ import numpy as np
 
 from search.bootstrap import open_memory
 from search.data.dataset import Dataset, Split
-from search.evaluation import Evaluation, Evaluator, Parent, Watch
+from search.evaluation import Evaluation, Evaluator, Watch
 from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.parent_store import ParentStore
+from search.parents import Parent
+from search.patience import Patience
 from search.study_data import check_same_data, load_data
 from search.training.checkpoint import FitCheckpoint
 from search.training.fit import StopRequestedError
@@ -89,7 +91,7 @@ class _StoredParent:
     def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
         raise AssertionError("a parent is being trained although one is stored")
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
         raise AssertionError("a parent was trained although one is stored")
 
 
@@ -166,7 +168,14 @@ def compare(
     dataset = load_data(spec, data_dir=data_dir, synthetic=record.is_synthetic)
     check_same_data(record, dataset)
     parents = _StoredParent(
-        ParentStore(spec, dataset, study_id=record.id, repository=memory.repository, artifacts=memory.artifacts)
+        ParentStore(
+            spec,
+            dataset,
+            study_id=record.id,
+            repository=memory.repository,
+            artifacts=memory.artifacts,
+            patience=Patience(lambda: False, rng=random.Random(0)),
+        )
     )
     evaluators = {
         setting.name: Evaluator(

@@ -12,11 +12,12 @@ import psutil
 
 from search.data.splits import split
 from search.data.synthetic import synthetic_data
-from search.evaluation import Evaluator, Parent, Watch
+from search.evaluation import Evaluator, Watch
 from search.models.calibration import calibrate_integer_bits
 from search.models.network import Mode, Network
 from search.models.topologies import TOPOLOGIES
 from search.models.topology import Topology
+from search.parents import Parent
 from search.runtime import tf
 from search.sampling import OptunaStudy, open_optuna_storage
 from search.study_data import load_data
@@ -142,7 +143,7 @@ class _FixedParent:
     def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
         raise AssertionError("a parent is being trained although one was given")
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
         raise AssertionError("a parent was trained although one was given")
 
 

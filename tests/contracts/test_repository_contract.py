@@ -5,10 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from spaces.errors import ArtifactError, SelectionError, SpecError, StudyMismatchError
+from spaces.errors import SelectionError, SpecError, StudyMismatchError
+from storage.claims import ClaimRepository
 from storage.records import ParentRecord, StudyRecord, TrialOutcome, TrialState
 from storage.repository import Repository
-from tests.builders import build_candidate, build_failure, build_outcome, build_spec, create_study
+from tests.builders import (
+    build_candidate,
+    build_failure,
+    build_outcome,
+    build_spec,
+    claim_trial,
+    create_study,
+    run_trial,
+)
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
@@ -20,14 +29,17 @@ def repository(engine: Engine) -> Repository:
     return Repository(engine, clock=lambda: START + timedelta(seconds=next(ticks)))
 
 
-def begin(repository: Repository, study: StudyRecord, number: int, *, owner: str = "w1", weight_bits: int = 4) -> None:
-    candidate = build_candidate(weight_bits=weight_bits)
-    repository.begin_trial(study.id, number=number, candidate=candidate, seed=100 + number, owner=owner)
+@pytest.fixture
+def claims(engine: Engine) -> ClaimRepository:
+    return ClaimRepository(engine)
 
 
-def run(repository: Repository, study: StudyRecord, number: int, outcome: TrialOutcome, weight_bits: int = 4) -> None:
-    begin(repository, study, number, weight_bits=weight_bits)
-    repository.finish_trial(study.id, number=number, outcome=outcome)
+def begin(claims: ClaimRepository, study: StudyRecord, number: int, *, weight_bits: int = 4) -> None:
+    claim_trial(claims, study.id, number, candidate=build_candidate(weight_bits=weight_bits))
+
+
+def run(claims: ClaimRepository, study: StudyRecord, number: int, outcome: TrialOutcome, weight_bits: int = 4) -> None:
+    run_trial(claims, study.id, number, outcome, candidate=build_candidate(weight_bits=weight_bits))
 
 
 def front_numbers(repository: Repository, study: StudyRecord, revision: int | None = None) -> list[int]:
@@ -76,8 +88,6 @@ def test_unknown_study_id_is_refused(repository: Repository) -> None:
     for ask in (repository.trials, repository.front, repository.revisions, repository.check_front):
         with pytest.raises(SelectionError, match="no study has the id 7"):
             ask(7)
-    with pytest.raises(SelectionError, match="no study has the id 7"):
-        repository.begin_trial(7, number=0, candidate=build_candidate(), seed=0, owner="w1")
 
 
 def test_new_study_has_the_empty_front_as_revision_0(repository: Repository) -> None:
@@ -87,45 +97,10 @@ def test_new_study_has_the_empty_front_as_revision_0(repository: Repository) -> 
     assert front_numbers(repository, study, 0) == front_numbers(repository, study) == []
 
 
-def test_begun_trial_is_running(repository: Repository) -> None:
-    study = create_study(repository)
-    begin(repository, study, 0)
-    trial = repository.trial(study.id, 0)
-    assert (trial.state, trial.seed, trial.owner, trial.is_told) == (TrialState.RUNNING, 100, "w1", False)
-    assert trial.candidate == build_candidate()
-    assert (trial.measurement, trial.violations, trial.finished_at) == (None, (), None)
-
-
-def test_running_trial_is_taken_over_by_a_new_owner(repository: Repository) -> None:
-    study = create_study(repository)
-    begin(repository, study, 0, owner="w1")
-    before = repository.trial(study.id, 0)
-    begin(repository, study, 0, owner="w2")
-    (after,) = repository.trials(study.id)
-    assert after.owner == "w2"
-    assert after.started_at > before.started_at
-
-
-def test_finished_trial_cannot_be_begun_again(repository: Repository) -> None:
-    study = create_study(repository)
-    run(repository, study, 0, build_failure())
-    stored = repository.trial(study.id, 0)
-    assert repository.begin_trial(study.id, number=0, candidate=build_candidate(), seed=1, owner="w2") == stored
-    assert repository.trial(study.id, 0) == stored
-
-
-def test_other_candidate_under_the_same_number_is_refused(repository: Repository) -> None:
-    study = create_study(repository)
-    begin(repository, study, 0, weight_bits=4)
-    with pytest.raises(StudyMismatchError, match="trial 0 is stored with another candidate"):
-        begin(repository, study, 0, weight_bits=8)
-
-
-def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository) -> None:
+def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository, constraints=("size_bytes <= 400", "clean_accuracy >= 0.25"))
     outcome = build_outcome(0.5, 0.25, size_bytes=500)
-    begin(repository, study, 0)
-    returned = repository.finish_trial(study.id, number=0, outcome=outcome)
+    returned = run_trial(claims, study.id, 0, outcome)
     assert repository.trial(study.id, 0) == returned
     assert (returned.state, returned.measurement) == (TrialState.COMPLETE, outcome.measurement)
     assert (returned.timings, returned.details) == (outcome.timings, outcome.details)
@@ -133,70 +108,55 @@ def test_finished_trial_reads_back_as_it_was_handed_in(repository: Repository) -
     assert not returned.is_feasible
 
 
-def test_first_of_two_results_stays(repository: Repository) -> None:
-    study = create_study(repository)
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
-    first = repository.trial(study.id, 0)
-    better = build_outcome(1.0, 1.0, size_bytes=1)
-    assert repository.finish_trial(study.id, number=0, outcome=better) == first
-    assert repository.finish_trial(study.id, number=0, outcome=build_failure()) == first
-    assert repository.trial(study.id, 0) == first
-    assert len(repository.revisions(study.id)) == 2
-
-
-def test_trial_that_was_not_begun_cannot_finish(repository: Repository) -> None:
-    study = create_study(repository)
-    with pytest.raises(SelectionError, match="no trial 3"):
-        repository.finish_trial(study.id, number=3, outcome=build_failure())
-
-
-def test_numbers_that_are_not_finite_become_null(repository: Repository) -> None:
+def test_numbers_that_are_not_finite_become_null(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
     curve = {"curve": [1.0, float("nan"), float("inf")]}
-    run(repository, study, 0, TrialOutcome(state=TrialState.FAILED, reason="diverged", timings={}, details=curve))
+    run(claims, study, 0, TrialOutcome(state=TrialState.FAILED, reason="diverged", timings={}, details=curve))
     assert repository.trial(study.id, 0).details == {"curve": [1.0, None, None]}
 
 
-def test_trials_come_by_number_and_by_state(repository: Repository) -> None:
+def test_trials_come_by_number_and_by_state(repository: Repository, claims: ClaimRepository) -> None:
     study, other = create_study(repository), create_study(repository, name="other")
-    begin(repository, study, 2)
-    run(repository, study, 1, build_failure())
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
-    begin(repository, other, 9)
+    begin(claims, study, 2)
+    run(claims, study, 1, build_failure())
+    run(claims, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    begin(claims, other, 9)
     assert [trial.number for trial in repository.trials(study.id)] == [0, 1, 2]
     assert [trial.number for trial in repository.trials(study.id, state=TrialState.FAILED)] == [1]
     assert repository.trials(study.id, state=TrialState.FAILED)[0].reason == "loss is not finite"
 
 
-def test_told_trial_is_marked(repository: Repository) -> None:
+def test_told_trial_is_marked(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
-    run(repository, study, 0, build_failure())
+    run(claims, study, 0, build_failure())
     repository.mark_told(study.id, number=0)
     assert repository.trial(study.id, 0).is_told
     with pytest.raises(SelectionError, match="no trial 1"):
         repository.mark_told(study.id, number=1)
 
 
-def test_a_candidate_is_found_once_it_was_trained(repository: Repository) -> None:
+def test_a_candidate_is_found_once_it_was_trained(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
     fingerprint = build_candidate().fingerprint
-    begin(repository, study, 3)
+    begin(claims, study, 3)
     assert repository.find_candidate(study.id, fingerprint) is None
     for number in (2, 1):
-        run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
+        run(claims, study, number, build_outcome(0.5, 0.5, size_bytes=500))
     found = repository.find_candidate(study.id, fingerprint)
     assert found is not None
     assert found.number == 1
     assert repository.find_candidate(study.id, build_candidate(weight_bits=8).fingerprint) is None
 
 
-def test_front_grows_is_dominated_and_every_past_revision_reads_back(repository: Repository) -> None:
+def test_front_grows_is_dominated_and_every_past_revision_reads_back(
+    repository: Repository, claims: ClaimRepository
+) -> None:
     study = create_study(repository)
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
-    run(repository, study, 1, build_outcome(0.75, 0.25, size_bytes=500))
-    run(repository, study, 2, build_outcome(0.5, 0.25, size_bytes=600))
-    run(repository, study, 3, build_outcome(0.75, 0.75, size_bytes=250))
-    run(repository, study, 4, build_outcome(0.25, 0.25, size_bytes=125))
+    run(claims, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    run(claims, study, 1, build_outcome(0.75, 0.25, size_bytes=500))
+    run(claims, study, 2, build_outcome(0.5, 0.25, size_bytes=600))
+    run(claims, study, 3, build_outcome(0.75, 0.75, size_bytes=250))
+    run(claims, study, 4, build_outcome(0.25, 0.25, size_bytes=125))
     revisions = repository.revisions(study.id)
     assert [revision.trial_number for revision in revisions] == [None, 0, 1, 3, 4]
     assert [revision.size for revision in revisions] == [0, 1, 2, 1, 2]
@@ -207,37 +167,39 @@ def test_front_grows_is_dominated_and_every_past_revision_reads_back(repository:
     assert repository.check_front(study.id) == []
 
 
-def test_equal_results_share_the_front(repository: Repository) -> None:
+def test_equal_results_share_the_front(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
     for number in (0, 1):
-        run(repository, study, number, build_outcome(0.5, 0.5, size_bytes=500))
+        run(claims, study, number, build_outcome(0.5, 0.5, size_bytes=500))
     assert front_numbers(repository, study) == [0, 1]
     assert [revision.hypervolume for revision in repository.revisions(study.id)] == [0.0, 125.0, 125.0]
 
 
-def test_infeasible_failed_and_refused_trials_stay_off_the_front(repository: Repository) -> None:
+def test_infeasible_failed_and_refused_trials_stay_off_the_front(
+    repository: Repository, claims: ClaimRepository
+) -> None:
     study = create_study(repository, constraints=("clean_accuracy >= 0.5",))
-    run(repository, study, 0, build_outcome(0.25, 0.25, size_bytes=100))
-    run(repository, study, 1, build_failure())
-    run(repository, study, 2, TrialOutcome(state=TrialState.REFUSED, reason="too big", timings={}, details={}))
+    run(claims, study, 0, build_outcome(0.25, 0.25, size_bytes=100))
+    run(claims, study, 1, build_failure())
+    run(claims, study, 2, TrialOutcome(state=TrialState.REFUSED, reason="too big", timings={}, details={}))
     assert front_numbers(repository, study) == []
-    run(repository, study, 3, build_outcome(0.5, 0.25, size_bytes=500))
+    run(claims, study, 3, build_outcome(0.5, 0.25, size_bytes=500))
     assert front_numbers(repository, study) == [3]
     assert repository.check_front(study.id) == []
 
 
-def test_unknown_revision_names_the_range(repository: Repository) -> None:
+def test_unknown_revision_names_the_range(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    run(claims, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
     for revision in (-1, 2):
         with pytest.raises(SelectionError, match=f"revisions 0 to 1; got {revision}"):
             repository.front(study.id, revision=revision)
 
 
-def test_fronts_of_two_studies_do_not_mix(repository: Repository) -> None:
+def test_fronts_of_two_studies_do_not_mix(repository: Repository, claims: ClaimRepository) -> None:
     first, second = create_study(repository), create_study(repository, name="other")
-    run(repository, first, 0, build_outcome(1.0, 1.0, size_bytes=100))
-    run(repository, second, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    run(claims, first, 0, build_outcome(1.0, 1.0, size_bytes=100))
+    run(claims, second, 0, build_outcome(0.5, 0.5, size_bytes=500))
     assert repository.revisions(second.id)[-1].hypervolume == 125.0
     assert front_numbers(repository, first) == front_numbers(repository, second) == [0]
 
@@ -264,13 +226,13 @@ def test_studies_share_parents_and_prefer_their_own(repository: Repository) -> N
     assert repository.find_parent(study.id, "another key") is None
 
 
-def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Repository) -> None:
+def test_artifacts_are_kept_by_name_and_counted_over_all_studies(
+    repository: Repository, claims: ClaimRepository
+) -> None:
     study, other = create_study(repository), create_study(repository, name="other")
-    for owner in (study, other):
-        begin(repository, owner, 0)
-    repository.save_artifacts(study.id, number=0, digests={"model.h5": DIGEST, "config.json": DIGEST})
-    repository.save_artifacts(study.id, number=0, digests={"config.json": "c" * 64})
-    repository.save_artifacts(other.id, number=0, digests={"model.h5": "d" * 64})
+    failure = build_failure()
+    run_trial(claims, study.id, 0, failure, artifacts={"model.h5": DIGEST, "config.json": "c" * 64})
+    run_trial(claims, other.id, 0, failure, artifacts={"model.h5": "d" * 64})
     repository.save_parent(other.id, ParentRecord(key="p", digest=OTHER_DIGEST, clean_accuracy=0.5, details={}))
     assert repository.artifacts(study.id, 0) == {"config.json": "c" * 64, "model.h5": DIGEST}
     assert repository.referenced_digests() == {DIGEST, OTHER_DIGEST, "c" * 64, "d" * 64}
@@ -279,19 +241,11 @@ def test_artifacts_are_kept_by_name_and_counted_over_all_studies(repository: Rep
     assert repository.referenced_digests() == {OTHER_DIGEST, "d" * 64}
 
 
-def test_text_that_is_no_digest_is_refused(repository: Repository) -> None:
+def test_trials_are_counted_by_state(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
-    begin(repository, study, 0)
-    with pytest.raises(ArtifactError, match="64 lower-case"):
-        repository.save_artifacts(study.id, number=0, digests={"model.h5": "../secret"})
-    assert repository.artifacts(study.id, 0) == {}
-
-
-def test_trials_are_counted_by_state(repository: Repository) -> None:
-    study = create_study(repository)
-    run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
-    run(repository, study, 1, build_failure(), weight_bits=8)
-    begin(repository, study, 2, weight_bits=3)
+    run(claims, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
+    run(claims, study, 1, build_failure(), weight_bits=8)
+    begin(claims, study, 2, weight_bits=3)
     counts = repository.count_trials(study.id)
     assert counts == {
         TrialState.RUNNING: 1,
@@ -302,18 +256,21 @@ def test_trials_are_counted_by_state(repository: Repository) -> None:
     }
 
 
-def test_a_candidate_that_failed_counts_as_trained(repository: Repository) -> None:
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.STOPPED])
+def test_a_candidate_whose_training_ended_early_counts_as_trained(
+    repository: Repository, claims: ClaimRepository, state: TrialState
+) -> None:
     study = create_study(repository)
-    run(repository, study, 0, build_failure())
+    run(claims, study, 0, TrialOutcome(state=state, reason="ended", timings={}, details={}))
     found = repository.find_candidate(study.id, build_candidate(weight_bits=4).fingerprint)
     assert found is not None
     assert found.number == 0
 
 
-def test_latest_revision_is_the_last_of_all(repository: Repository) -> None:
+def test_latest_revision_is_the_last_of_all(repository: Repository, claims: ClaimRepository) -> None:
     study = create_study(repository)
     assert repository.latest_revision(study.id).revision == 0
-    run(repository, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
+    run(claims, study, 0, build_outcome(0.9, 0.5, size_bytes=500))
     assert repository.latest_revision(study.id) == repository.revisions(study.id)[-1]
 
 

@@ -169,6 +169,14 @@ def test_synthetic_study_has_a_banner(tmp_path: Path) -> None:
     assert f'<p class="banner" role="alert">{SYNTHETIC_WARNING}</p>' in text
 
 
+def test_page_tells_which_trials_were_stopped_and_why(tmp_path: Path) -> None:
+    reason = "stopped after 2 of 8 epochs: place 3 of 4 that reached the rung; the best 2 go on"
+    snapshot = make_snapshot([make_trial(0), make_trial(2, state=TrialState.STOPPED, reason=reason)], front=[0])
+    text = _Page(_read(write_report(snapshot, tmp_path / "report.html"))).text
+    for part in ("1 stopped", "Stopped, failed and refused trials", reason):
+        assert part in text, part
+
+
 def test_texts_of_a_study_are_escaped(tmp_path: Path) -> None:
     trials = [make_trial(0), make_trial(1, state=TrialState.FAILED, reason=ATTACK)]
     snapshot = make_snapshot(trials, front=[0], study=make_study(name=f"s{ATTACK}"))

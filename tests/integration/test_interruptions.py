@@ -1,4 +1,4 @@
-"""Launches that are stopped, killed or doubled, as processes of their own."""
+"""Launches that are stopped, killed, halted or doubled, as processes of their own."""
 
 import random
 import signal
@@ -107,23 +107,22 @@ def test_killed_study_ends_like_one_that_was_never_touched(tiny, tmp_path):
     assert memory.repository.referenced_digests() == tiny.memory.repository.referenced_digests()
 
 
-def test_second_launch_is_turned_away_and_the_first_is_not_disturbed(tmp_path):
+def test_trial_of_a_launch_that_is_only_halted_is_left_to_it(tmp_path):
     write_tiny(tmp_path)
     with launching(tmp_path) as first:
         wait_for(first, "training the float parent")
         first.send_signal(signal.SIGSTOP)  # so that it is there, in its trial, however slow the second one is
-        second = run_search(*LAUNCH, folder=tmp_path)
-        (before,) = stored_trials(tmp_path)
-        assert second.returncode == 2
-        assert second.stderr.count("\n") == 1
-        assert f"study 'tiny' is being run by another process (process {first.pid} on " in second.stderr
-        first.send_signal(signal.SIGCONT)
-        wait_for(first, "trial   0")
-        first.send_signal(signal.SIGINT)
-        assert first.communicate(timeout=120)[1] == ""
-        assert first.returncode == 130
-    after = stored_trials(tmp_path)[0]
-    assert (after.state, after.owner) == (TrialState.COMPLETE, before.owner)
+        with launching(tmp_path) as second:
+            wait_for(second, "the budget has no place left; waiting for the last trial")
+            (halted,) = [record for record in stored_trials(tmp_path) if record.state is TrialState.RUNNING]
+            first.send_signal(signal.SIGCONT)
+            for process in (first, second):
+                assert process.communicate(timeout=120)[1] == ""
+                assert process.returncode == 0
+    trials = stored_trials(tmp_path)
+    assert [record.state for record in trials] == [TrialState.COMPLETE] * TRIALS
+    assert trials[halted.number].owner == halted.owner
+    assert len({record.owner for record in trials}) == 2
 
 
 def test_same_seed_and_study_give_the_same_figures_in_another_process(tiny, tmp_path):

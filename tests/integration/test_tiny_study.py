@@ -134,7 +134,7 @@ def test_status_counts(tiny, shown):
     assert (code, f"{TRIALS} complete, 0 failed" in text) == (0, True)
     _, text, _ = shown("status", "--study", "tiny", "--json")
     values = json.loads(text)
-    assert values["trials"] == {"running": 0, "complete": TRIALS, "failed": 0, "refused": 0}
+    assert values["trials"] == {"running": 0, "complete": TRIALS, "failed": 0, "refused": 0, "stopped": 0}
     assert values["trial_budget"] == TRIALS
     assert values["front"] == front_numbers(tiny)
     assert values["is_synthetic"] is False

@@ -20,11 +20,12 @@ from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.audits import AuditRecord, AuditRepository
+from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.sql import open_engine
-from tests.builders import build_measurement
+from tests.builders import build_measurement, claim_trial
 from tests.search.attacks.linear_model import LinearModel
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
@@ -115,7 +116,7 @@ def make_study(engine: Engine, *models: TrainedModel) -> StudyRecord:
         versions={},
     )
     for number, trained in enumerate(models):
-        repository.begin_trial(study.id, number=number, candidate=trained.candidate, seed=0, owner="w1")
+        claim_trial(ClaimRepository(engine), study.id, number, candidate=trained.candidate)
     return study
 
 

@@ -1,28 +1,95 @@
-"""What a stored study is held against before it is taken up again."""
+"""What a stored study is held against before it is taken up again, by a launch or by a worker that joins."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from search.bootstrap import LaunchOptions, prepare_worker
-from spaces.errors import StudyMismatchError
+from search.bootstrap import LaunchOptions, WorkerOptions, join_worker, open_memory, prepare_study, prepare_worker
+from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 
 
-def test_study_measured_with_another_search_suite_is_not_taken_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = LaunchOptions(
+def launch_options(folder: Path, **overrides: Any) -> LaunchOptions:
+    return LaunchOptions(
         study="digits",
-        storage=str(tmp_path / "studies.db"),
+        storage=str(folder / "studies.db"),
         data_dir=None,
         synthetic=False,
         sampler="random",
         keep_all=False,
-        overrides={},
+        overrides={name.replace("__", "."): value for name, value in overrides.items()},
     )
-    for _ in range(2):
-        prepare_worker(options, Mock(), lambda: False)
-    monkeypatch.setattr("search.attacks.suite.SUITE_VERSION", 99)
+
+
+def worker_options(folder: Path, *, study: str = "digits", sampler: str = "random") -> WorkerOptions:
+    return WorkerOptions(
+        study=study, storage=str(folder / "studies.db"), data_dir=None, name=None, sampler=sampler, keep_all=False
+    )
+
+
+def launch(folder: Path) -> None:
+    prepare_worker(launch_options(folder), Mock(), lambda: False)
+
+
+def join(folder: Path) -> None:
+    join_worker(worker_options(folder), Mock(), lambda: False)
+
+
+@pytest.mark.parametrize("take_up", [launch, join])
+def test_study_measured_with_another_search_suite_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take_up: Callable[[Path], None]
+) -> None:
+    prepare_study(launch_options(tmp_path))
+    take_up(tmp_path)
+    monkeypatch.setattr("search.study_identity.SUITE_VERSION", 99)
     with pytest.raises(StudyMismatchError, match="this version has suite 99: their robust accuracies do not compare"):
-        prepare_worker(options, Mock(), lambda: False)
+        take_up(tmp_path)
+
+
+@pytest.mark.parametrize("take_up", [launch, join])
+def test_study_of_another_optuna_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take_up: Callable[[Path], None]
+) -> None:
+    installed = prepare_study(launch_options(tmp_path)).versions["optuna"]
+    monkeypatch.setattr("search.study_identity.installed_versions", lambda: {"optuna": "5.0.99"})
+    told = rf"started with Optuna {installed}, Optuna 5\.0\.99 is installed here.*`pip install optuna=={installed}`"
+    with pytest.raises(StudyMismatchError, match=told):
+        take_up(tmp_path)
+
+
+def test_other_early_stopping_is_another_study(tmp_path: Path) -> None:
+    prepare_study(launch_options(tmp_path, training__epochs=4))
+    with pytest.raises(StudyMismatchError, match=r"early_stopping\.mode: stored off, given rungs\. Give the stored"):
+        prepare_study(launch_options(tmp_path, training__epochs=4, early_stopping__mode="rungs"))
+    # What plays no part while it is off may change.
+    prepare_study(launch_options(tmp_path, training__epochs=4, early_stopping__eta=4))
+
+
+def test_worker_joins_with_the_stored_specification_and_budget(tmp_path: Path) -> None:
+    prepare_study(launch_options(tmp_path, budget__trials=7))
+    worker = join_worker(worker_options(tmp_path), Mock(), lambda: False)
+    assert worker.study.spec["budget"] == {"trials": 7}
+    assert worker.study == open_memory(str(tmp_path / "studies.db")).repository.get_study("digits")
+
+
+def test_worker_of_a_study_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no database"):
+        join_worker(worker_options(tmp_path), Mock(), lambda: False)
+    prepare_study(launch_options(tmp_path))
+    with pytest.raises(SelectionError, match=r"no study 'other' in .*'digits'"):
+        join_worker(worker_options(tmp_path, study="other"), Mock(), lambda: False)
+    with pytest.raises(SpecError, match="--sampler must be one of"):
+        join_worker(worker_options(tmp_path, sampler="best"), Mock(), lambda: False)
+
+
+def test_preparing_a_study_comes_without_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from search.bootstrap import *; "
+        "prepare_study(LaunchOptions(study='digits', storage=sys.argv[1], data_dir=None, synthetic=False, "
+        "sampler='tpe', keep_all=False, overrides={})); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "studies.db")], check=True)

@@ -5,12 +5,14 @@ import random
 import numpy as np
 import pytest
 
-from search.evaluation import Evaluator, Watch
+from search.evaluation import Evaluator, RungArrival, Watch
 from search.models.topologies import make_topology
 from search.runtime import tf
+from search.training.checkpoint import FitState
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
-from spaces.study_spec import StudySpec
+from spaces.measurement import Measurement
+from spaces.study_spec import EarlyStoppingSpec, StudySpec
 from tests.search.trained_digits import NoParents, digits_dataset, digits_spec
 
 
@@ -51,3 +53,84 @@ def test_equal_seeds_give_equal_results_whatever_the_global_generators_hold() ->
     assert first.measurement == second.measurement
     for name, values in first.model.weights.items():
         np.testing.assert_array_equal(values, second.model.weights[name])
+
+
+def rung_spec(*, mode: str, start: str) -> StudySpec:
+    """Return a study of four short epochs, with rungs after the first and the third."""
+    spec = digits_spec()
+    return spec.model_copy(
+        update={
+            "training": spec.training.model_copy(update={"start": start, "epochs": 4, "learning_rate": (1e-2,)}),
+            "parent": spec.parent.model_copy(update={"epochs": 1}),
+            "early_stopping": EarlyStoppingSpec(mode=mode, attack_examples=30),
+        }
+    )
+
+
+class HaltedError(Exception):
+    """Stands for the end of a worker."""
+
+
+@pytest.mark.parametrize("start", ["scratch", pytest.param("parent", marks=pytest.mark.slow)])
+def test_training_that_goes_on_from_a_rung_ends_like_one_that_was_never_halted(start: str) -> None:
+    parents = NoParents()
+    dataset, candidate = digits_dataset(), build_candidate()
+    arrivals: list[RungArrival] = []
+
+    def follow(halt_after: int | None = None) -> Watch:
+        def at_rung(arrival: RungArrival) -> None:
+            arrivals.append(arrival)
+            if arrival.rung == halt_after:
+                raise HaltedError
+
+        return Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=lambda: False, at_rung=at_rung)
+
+    here = Evaluator(rung_spec(mode="rungs", start=start), dataset, parents)
+    whole = here.evaluate(candidate, seed=5, watch=follow())
+    assert [(item.rung, item.measurement.epochs) for item in arrivals] == [(0, 1), (1, 3)]
+    uninterrupted = [item.measurement for item in arrivals]
+    arrivals.clear()
+
+    with pytest.raises(HaltedError):
+        here.evaluate(candidate, seed=5, watch=follow(halt_after=0))
+    state = FitState.from_bytes(arrivals[0].state.to_bytes())
+    here.evaluate(candidate, seed=9, watch=follow())  # another trial of the same worker
+    arrivals.clear()
+    resumed = here.evaluate(candidate, seed=5, watch=follow(), start=state)
+    assert [item.measurement for item in arrivals] == uninterrupted[1:]
+    arrivals.clear()
+
+    elsewhere = Evaluator(rung_spec(mode="off", start=start), dataset, parents)
+    unwatched = elsewhere.evaluate(candidate, seed=5, watch=follow())
+    resumed_elsewhere = elsewhere.evaluate(candidate, seed=5, watch=follow(), start=state)
+    parents.close()
+    assert arrivals == []
+    for other in (resumed, unwatched, resumed_elsewhere):
+        assert [epoch["epoch"] for epoch in other.details["curve"]] == [1, 2, 3, 4]
+        assert other.measurement == whole.measurement
+        assert other.model.integer_bits == whole.model.integer_bits
+        for name, values in whole.model.weights.items():
+            np.testing.assert_array_equal(values, other.model.weights[name])
+
+
+def test_measurement_at_a_rung_attacks_few_examples_of_every_class_and_runs_the_preconditions() -> None:
+    parents, spec = NoParents(), rung_spec(mode="rungs", start="scratch")
+    found: list[Measurement] = []
+
+    def at_rung(arrival: RungArrival) -> None:
+        found.append(arrival.measurement)
+        raise HaltedError
+
+    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=bool, at_rung=at_rung)
+    with pytest.raises(HaltedError):
+        Evaluator(spec, digits_dataset(), parents).evaluate(build_candidate(), seed=5, watch=watch)
+    parents.close()
+    (measurement,) = found
+    assert measurement.epochs == 1
+    assert all(value * 30 == pytest.approx(round(value * 30)) for value in measurement.worst_case)
+    assert [check.name for check in measurement.checks] == [
+        "logits_not_probabilities",
+        "deterministic",
+        "batch_invariant",
+    ]
+    assert all(check.is_precondition for check in measurement.checks)

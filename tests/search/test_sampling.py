@@ -1,16 +1,19 @@
 """The door to Optuna, on storages in memory."""
 
+import sqlite3
 from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from search.models.topologies import digits_cnn
 from search.sampling import SAMPLERS, OptunaStudy, open_optuna_storage
-from spaces.errors import SelectionError, SpecError, StudyMismatchError
+from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import SearchSpace
 from spaces.spec_files import parse_spec
+from storage.sql import server_options
 
 RULE = {"match": "*", "tie": True, "weight_bits": [2, 4, 8], "activation_bits": [3, 8], "jr_weight": [0.0, 0.01]}
 OBJECTIVES = (Objective(name="clean_accuracy", reference=0.1), Objective(name="size_bytes", reference=12000))
@@ -68,7 +71,7 @@ def test_baselines_come_first(storage):
     assert run_trials(open_study(storage), 2) == BASELINES
 
 
-def test_baselines_come_first_even_if_the_first_process_was_killed_between_them(storage):
+def test_baselines_come_first_in_a_study_whose_first_one_was_enqueued_by_an_earlier_version(storage):
     study = optuna.create_study(storage=storage, study_name="small", directions=["maximize", "minimize"])
     study.enqueue_trial({name: value for name, value in BASELINES[0].items() if name.startswith("*.")})
     assert len(study.trials) == 1
@@ -150,6 +153,81 @@ def test_random_proposal_is_a_new_one(storage):
         seen.append(dict(proposal.params))
     assert len(seen) == 12
     assert study.ask_at_random(lambda params: params not in seen).params in seen
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_workers_that_ask_in_the_same_moment_do_not_propose_the_same(storage, sampler):
+    first, second = (open_study(storage, sampler=sampler) for _ in range(2))
+    run_trials(first, 2)
+    proposals = [study.ask() for _ in range(3) for study in (first, second)]
+    assert [proposal.number for proposal in proposals] == list(range(2, 8))
+    assert len({tuple(proposal.params.items()) for proposal in proposals}) > 2
+    random = [study.ask_at_random(lambda _: True).params for _ in range(3) for study in (first, second)]
+    assert len({tuple(params.items()) for params in random}) > 2
+
+
+def test_trial_that_an_outage_cut_off_while_it_was_asked_for_is_asked_for_again(tmp_path, monkeypatch):
+    storage = open_optuna_storage(f"sqlite:///{tmp_path / 'studies.db'}")
+    study = open_study(storage)
+    expected = open_study(optuna.storages.InMemoryStorage()).ask()
+    set_param = storage.set_trial_param
+    failures = iter([False, True, False, True])
+
+    def away(*arguments: Any, **keywords: Any) -> None:
+        if next(failures, False):
+            cause = OperationalError("INSERT", None, sqlite3.OperationalError())
+            cause.orig.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise optuna.exceptions.StorageInternalError("An exception is raised during the commit.") from cause
+        set_param(*arguments, **keywords)
+
+    monkeypatch.setattr(study._study._storage, "set_trial_param", away)
+    for _ in range(2):
+        with pytest.raises(StorageError) as raised:
+            study.ask()
+        assert raised.value.is_transient
+    assert study.ask() == expected
+    assert len(stored(storage).trials) == 1
+    assert study.ask().number == 1
+
+
+def test_error_of_optunas_tables_that_does_not_pass_says_so(tmp_path, monkeypatch):
+    study = open_study(open_optuna_storage(f"sqlite:///{tmp_path / 'studies.db'}"))
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise optuna.exceptions.StorageInternalError("An exception is raised.") from ValueError("nonsense")
+
+    monkeypatch.setattr(study._study._storage, "create_new_trial", broken)
+    with pytest.raises(StorageError, match="failed in Optuna's tables: nonsense") as raised:
+        study.ask()
+    assert not raised.value.is_transient
+
+
+def test_trial_that_another_worker_tells_at_the_same_time_is_left_to_it(storage, monkeypatch):
+    first, second = open_study(storage), open_study(storage)
+    number = first.ask().number
+    handle = first._running_trial(number)
+    second.tell_complete(number, [0.5, 100.0], violations=[-1.0])
+    monkeypatch.setattr(first, "_running_trial", lambda _: handle)
+    first.tell_complete(number, [0.5, 100.0], violations=[-1.0])
+    assert stored(storage).trials[0].values == [0.5, 100.0]
+
+
+def test_stopped_trial_is_pruned_with_what_it_broke(storage):
+    study = open_study(storage)
+    number = study.ask().number
+    study.tell_stopped(number, reason="place 3 of 3", violations=[-0.25, 0.0])
+    (trial,) = stored(storage).trials
+    assert trial.state is optuna.trial.TrialState.PRUNED
+    assert list(trial.constraints.values()) == [-0.25, 0.0]
+    assert trial.user_attrs["reason"] == "place 3 of 3"
+
+
+def test_server_gets_the_options_of_our_own_connections(monkeypatch):
+    given: list[Any] = []
+    monkeypatch.setattr("optuna.storages.RDBStorage", lambda url, engine_kwargs: given.append(engine_kwargs))
+    open_optuna_storage("postgresql+psycopg://user@host/name")
+    assert given == [server_options("postgresql+psycopg://user@host/name")]
+    assert given[0]["pool_pre_ping"]
 
 
 def test_refused_trials_are_infeasible_or_void(storage):

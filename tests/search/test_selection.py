@@ -8,10 +8,11 @@ import pytest
 from search.selection import select_trial
 from search.snapshots import read_snapshot
 from spaces.errors import SelectionError
+from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.repository import Repository
 from storage.sql import open_engine
-from tests.builders import build_candidate, build_failure, build_outcome, build_spec
+from tests.builders import build_candidate, build_failure, build_outcome, build_spec, run_trial
 
 # Clean, robust, bytes; the reference point is 0, 0 and 1000.
 RESULTS = [(0.9, 0.1, 900), (0.5, 0.2, 100), (0.8, 0.6, 300), (0.7, 0.5, 400)]
@@ -35,8 +36,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     outcomes = [build_outcome(clean, robust, size_bytes=size) for clean, robust, size in RESULTS]
     for number, outcome in enumerate([*outcomes, build_failure("it broke")]):
         candidate = build_candidate(jr_weight=float(number))
-        repository.begin_trial(study.id, number=number, candidate=candidate, seed=number, owner="w")
-        repository.finish_trial(study.id, number=number, outcome=outcome)
+        run_trial(ClaimRepository(engine), study.id, number, outcome, candidate=candidate)
     yield repository
     engine.dispose()
 

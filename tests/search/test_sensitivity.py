@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from search.data.splits import stratified_indices
-from search.evaluation import Evaluator, Parent, Watch
+from search.evaluation import Evaluator, Watch
 from search.metrics.cost import candidate_cost
 from search.models.calibration import calibrate_integer_bits
 from search.models.classifier import NetworkClassifier
 from search.models.network import Mode, Network
 from search.models.topologies import make_topology
 from search.models.topology import Topology
+from search.parents import Parent
 from search.sensitivity import BitEffect, Sensitivity, layer_terms, measure_sensitivity, prior_params
 from spaces.candidate import Candidate
 from spaces.errors import SearchError
@@ -32,8 +33,9 @@ class KeptParent(NoParents):
 
     parent: Parent
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
         self.parent = parent
+        return parent
 
 
 @dataclass(frozen=True)

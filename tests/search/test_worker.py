@@ -1,188 +1,20 @@
 """The trial loop on a space of 12 candidates, with an evaluator that trains nothing and counts its calls."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 
-from search.evaluation import Evaluation
-from search.listener import Standing
 from search.metrics.cost import candidate_cost
-from search.models.topologies import digits_cnn
-from search.sampling import OptunaStudy
-from search.worker import Worker, WorkerParts, this_process, trial_seed
+from search.processes import this_worker
+from search.training.fit import StopRequestedError
+from search.trials.leftovers import remove_models
+from search.worker import trial_seed
 from spaces.candidate import Candidate
-from spaces.errors import SpecError, TrialError
-from spaces.measurement import Measurement
-from spaces.search_space import SearchSpace
-from spaces.spec_files import parse_spec
-from storage.artifacts import ArtifactStore
-from storage.migrations import upgrade
-from storage.records import TrialRecord, TrialState
-from storage.repository import Repository
-from storage.sql import open_engine
-
-TOPOLOGY = digits_cnn.build(input_shape=(8, 8, 1), n_classes=10, width=0.25)
-TIED = {"match": "*", "tie": True, "weight_bits": [2, 4, 8], "activation_bits": [3, 8], "jr_weight": [0.0, 0.01]}
-SPACE_SIZE = 3 * 2 * 2
-METRICS = ("clean_accuracy", "robust_accuracy", "size_bytes")
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the service may catch it."""
-
-
-@dataclass
-class FakeEvaluator:
-    """Draws figures from the candidate's fingerprint; `on_call` may raise instead."""
-
-    trained: list[Candidate] = field(default_factory=list)
-    seeds: list[int] = field(default_factory=list)
-    on_call: Callable[[int], None] = lambda _: None
-
-    def cost(self, candidate: Candidate) -> Any:
-        return candidate_cost(TOPOLOGY, candidate)
-
-    def evaluate(self, candidate: Candidate, *, seed: int, watch: Any) -> Evaluation:
-        self.trained.append(candidate)
-        self.seeds.append(seed)
-        self.on_call(len(self.trained))
-        clean, robust = (int(candidate.fingerprint[i : i + 6], 16) / 16**6 for i in (0, 6))
-        measurement = Measurement(
-            clean_accuracy=clean,
-            robust_accuracy=robust,
-            epsilons=(0.1,),
-            worst_case=(robust,),
-            attack_accuracy={},
-            subset_clean_accuracy=clean,
-            epochs=1,
-            seed=seed,
-            **self.cost(candidate).metrics(),
-        )
-        files = {"weights": candidate.fingerprint.encode()}
-        model: Any = SimpleNamespace(to_files=lambda: files)
-        return Evaluation(measurement=measurement, model=model, timings={"training_s": 1.0}, details={})
-
-
-@dataclass
-class Notes:
-    """A listener that keeps what it hears."""
-
-    finished: list[TrialRecord] = field(default_factory=list)
-    exhausted: list[Standing] = field(default_factory=list)
-
-    def parent_started(self, choices: Any) -> None: ...
-
-    def trial_started(self, record: TrialRecord, standing: Standing) -> None: ...
-
-    def fit_progressed(self, progress: Any) -> None: ...
-
-    def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
-        self.finished.append(record)
-
-    def space_exhausted(self, standing: Standing) -> None:
-        self.exhausted.append(standing)
-
-
-class Bench:
-    """One study with its memory; every `worker` is a new process' view of it."""
-
-    def __init__(self, folder: Path) -> None:
-        engine = open_engine(str(folder / "studies.db"))
-        upgrade(engine)
-        self.repository = Repository(engine)
-        self.dispose = engine.dispose
-        self.artifacts = ArtifactStore(folder / "artifacts")
-        self.optuna_storage = optuna.storages.InMemoryStorage()
-        self.evaluator = FakeEvaluator()
-        self.notes = Notes()
-
-    def worker(
-        self,
-        *,
-        trials: int = 6,
-        constraints: Sequence[str] = (),
-        rule: dict[str, Any] = TIED,
-        keep_all: bool = False,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> Worker:
-        content = {
-            "name": "small",
-            "seed": 5,
-            "data": {"name": "digits"},
-            "topology": {"name": "digits_cnn", "width": 0.25},
-            "layers": {"rules": [rule]},
-            "robustness": {"epsilons": [0.1]},
-            "objectives": [{"name": name, "reference": 12000 * (name == "size_bytes")} for name in METRICS],
-            "constraints": list(constraints),
-            "budget": {"trials": trials},
-        }
-        spec = parse_spec(content, source="small.toml")
-        space = SearchSpace(spec, TOPOLOGY.slots)
-        self.study = self.repository.find_study("small") or self.repository.create_study(
-            name="small",
-            spec=spec.model_dump(mode="json"),
-            spec_fingerprint=spec.fingerprint,
-            data={"name": "digits"},
-            versions={},
-        )
-        self.optuna_study = OptunaStudy(
-            self.optuna_storage,
-            "small",
-            space=space,
-            objectives=spec.objective_values(),
-            sampler="random",
-            seed=spec.seed,
-        )
-        evaluator: Any = self.evaluator
-        return Worker(
-            WorkerParts(
-                database_url="sqlite://",
-                provenance={"versions": {"optuna": "5"}, "sampler": "random"},
-                study=self.study,
-                spec=spec,
-                space=space,
-                optuna_study=self.optuna_study,
-                repository=self.repository,
-                artifacts=self.artifacts,
-                evaluator=evaluator,
-                listener=self.notes,
-                keep_all=keep_all,
-                should_stop=should_stop,
-            )
-        )
-
-    def trials(self, state: TrialState | None = None) -> list[TrialRecord]:
-        return self.repository.trials(self.study.id, state=state)
-
-    def optuna_trials(self) -> list[optuna.trial.FrozenTrial]:
-        return optuna.load_study(study_name="small", storage=self.optuna_storage).trials
-
-    def kept_models(self) -> set[int]:
-        numbers = {record.number for record in self.trials() if self.repository.artifacts(self.study.id, record.number)}
-        on_disk = {
-            hashlib.sha256(record.candidate.fingerprint.encode()).hexdigest()
-            for record in self.trials()
-            if record.number in numbers
-        }
-        assert self.artifacts.digests() == on_disk
-        return numbers
-
-    def front(self) -> set[int]:
-        assert self.repository.check_front(self.study.id) == []
-        return {record.number for record in self.repository.front(self.study.id)}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    bench.dispose()
+from spaces.errors import ArtifactError, SpecError, TrialError
+from storage.claims import Lease
+from storage.records import TrialState
+from tests.search.worker_bench import METRICS, SPACE_SIZE, TIED, TOPOLOGY, Killed
 
 
 def bits_and_terms(candidate: Candidate) -> set[tuple[int, int | None, float]]:
@@ -260,7 +92,7 @@ def test_limit_that_no_candidate_meets_is_an_error(bench):
 
 
 def test_limit_that_nothing_in_a_large_space_meets_is_an_error_too(bench, monkeypatch):
-    monkeypatch.setattr("search.worker._MAX_REFUSALS", 40)
+    monkeypatch.setattr("search.trials.proposer._MAX_REFUSALS", 40)
     free = {**TIED, "tie": False}
     with pytest.raises(SpecError, match=r"40 proposals in a row were refused; widen .*'size_bytes <= 10'"):
         bench.worker(trials=5, constraints=["size_bytes <= 10"], rule=free).run()
@@ -352,16 +184,14 @@ def test_only_models_of_the_front_and_of_baselines_are_kept(bench):
 
 
 def test_models_that_a_killed_worker_did_not_remove_are_removed_at_the_next_start(bench, monkeypatch):
-    worker = bench.worker(trials=10)
-    remove = worker._remove_models
-
-    def remove_or_die(numbers: set[int]) -> None:
+    def remove_or_die(parts: Any, number: int) -> None:
         if bench.kept_models() - bench.front() - {0, 1}:
             raise Killed
-        remove(numbers)
+        remove_models(parts, number)
 
+    worker = bench.worker(trials=10)
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "_remove_models", remove_or_die)
+        patch.setattr("search.trials.settling.remove_models", remove_or_die)
         with pytest.raises(Killed):
             worker.run()
     n_trained = len(bench.trials(TrialState.COMPLETE))
@@ -401,14 +231,16 @@ def test_wish_to_stop_is_granted_between_trials(bench):
     assert len(bench.trials()) == 3
 
 
-def test_an_interrupted_trial_is_taken_over_by_the_next_process(bench):
-    bench.worker()
+def test_a_trial_whose_lease_ran_out_is_taken_over_with_its_seed(bench):
+    worker = bench.worker(trials=2)
     proposal = bench.optuna_study.ask()
-    candidate = bench.worker()._parts.space.decode(proposal.params)
-    seed = trial_seed(5, 0)
-    bench.repository.begin_trial(bench.study.id, number=0, candidate=candidate, seed=seed, owner="elsewhere:1")
-    assert bench.worker(trials=2).run()
-    assert bench.trials()[0].owner == this_process()
+    candidate = bench.parts.space.decode(proposal.params)
+    bench.claims.claim_new(
+        bench.study.id, number=0, candidate=candidate, seed=77, owner="elsewhere:1", ttl_s=0.0, budget=2
+    )
+    assert worker.run()
+    assert bench.trials()[0].owner == this_worker().name
+    assert bench.evaluator.seeds[0] == 77
 
 
 def test_running_trials_beyond_the_budget_are_left_for_a_larger_one(bench):
@@ -424,3 +256,37 @@ def test_every_trial_records_versions_and_sampler(bench):
     bench.worker(trials=2).run()
     assert all(record.details["sampler"] == "random" for record in bench.trials())
     assert all(record.details["versions"] == {"optuna": "5"} for record in bench.trials())
+
+
+def test_stop_gives_the_running_trial_back_at_once(bench):
+    bench.evaluator.lasts_until_stopped = True
+    with pytest.raises(StopRequestedError):
+        bench.worker(should_stop=lambda: len(bench.evaluator.trained) == 1).run()
+    claim = bench.claims.claim_abandoned(bench.study.id, owner="elsewhere:1", ttl_s=60.0)
+    assert claim is not None
+    assert claim.lease == Lease(study_id=bench.study.id, number=0, epoch=2)
+    assert list(bench.outboxes.glob("*/*")) == []
+
+
+def test_worker_is_entered_and_says_good_bye(bench):
+    alive: list[Any] = []
+    bench.evaluator.on_call = lambda _: alive.extend(bench.workers.alive(bench.study.id, within_s=60.0))
+    bench.worker(trials=2).run()
+    assert {record.identity.name for record in alive} == {this_worker().name}
+    assert bench.workers.alive(bench.study.id, within_s=60.0) == []
+
+
+def test_model_that_cannot_be_stored_fails_its_trial_with_the_reason(bench, monkeypatch):
+    put = bench.artifacts.put
+
+    def put_or_fail(content: Any) -> str:
+        if len(bench.evaluator.trained) == 3:
+            raise ArtifactError("12 bytes cannot be stored in artifacts: No space left on device.")
+        return put(content)
+
+    monkeypatch.setattr(bench.artifacts, "put", put_or_fail)
+    assert bench.worker(trials=5).run()
+    (failed,) = bench.trials(TrialState.FAILED)
+    assert failed.reason == "12 bytes cannot be stored in artifacts: No space left on device."
+    assert len(bench.trials(TrialState.COMPLETE)) == 4
+    assert bench.kept_models() == bench.front() | {0, 1}

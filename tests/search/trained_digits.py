@@ -9,9 +9,10 @@ from typing import Any
 from search.data.dataset import Dataset
 from search.data.digits import load_digits
 from search.data.splits import split
-from search.evaluation import Evaluator, Parent, Watch
+from search.evaluation import Evaluator, Watch
 from search.models.topologies import make_topology
 from search.models.trained_model import TrainedModel
+from search.parents import Parent
 from search.training.checkpoint import FitCheckpoint
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
@@ -48,8 +49,8 @@ class NoParents:
     def checkpoint(self, choices: Any) -> FitCheckpoint:
         return self._checkpoint
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> None:
-        return None
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
+        return parent
 
     def close(self) -> None:
         self._folder.cleanup()

@@ -13,11 +13,12 @@ from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRepository
+from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.records import ParentRecord
 from storage.repository import Repository
 from storage.sql import open_engine
-from tests.builders import build_candidate, build_failure, build_outcome, build_spec
+from tests.builders import build_candidate, build_failure, build_outcome, build_spec, claim_trial, run_trial
 
 MOMENT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -34,12 +35,11 @@ def write_fixture(path: Path) -> None:
         data={"name": "digits", "fingerprint": "f" * 64},
         versions={"python": "3.11"},
     )
-    for number, outcome in enumerate((build_outcome(0.5, 0.25, size_bytes=500), build_failure())):
-        candidate = build_candidate(weight_bits=4 + number * 4)
-        repository.begin_trial(study.id, number=number, candidate=candidate, seed=number, owner="w1")
-        repository.finish_trial(study.id, number=number, outcome=outcome)
-    repository.begin_trial(study.id, number=2, candidate=build_candidate(weight_bits=2), seed=2, owner="w1")
-    repository.save_artifacts(study.id, number=0, digests={"model.json": "a" * 64})
+    claims = ClaimRepository(engine)
+    files = {"model.json": "a" * 64}
+    run_trial(claims, study.id, 0, build_outcome(0.5, 0.25, size_bytes=500), artifacts=files)
+    run_trial(claims, study.id, 1, build_failure(), candidate=build_candidate(weight_bits=8))
+    claim_trial(claims, study.id, 2, candidate=build_candidate(weight_bits=2))
     repository.save_parent(study.id, ParentRecord(key="p", digest="b" * 64, clean_accuracy=0.5, details={}))
     _write_audit(AuditRepository(engine, clock=lambda: MOMENT), study.id)
     engine.dispose()

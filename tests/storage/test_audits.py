@@ -9,16 +9,16 @@ from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.audits import AuditRecord, AuditRepository, pack, unpack
+from storage.claims import ClaimRepository
 from storage.records import StudyRecord
-from storage.repository import Repository
-from tests.builders import build_candidate
+from tests.builders import claim_trial
 
 RIGHT = np.array([True, True, False] * 7)
 
 
 @pytest.fixture
-def audits(engine: Engine, repository: Repository, study: StudyRecord) -> AuditRepository:
-    repository.begin_trial(study.id, number=0, candidate=build_candidate(), seed=0, owner="w1")
+def audits(engine: Engine, study: StudyRecord) -> AuditRepository:
+    claim_trial(ClaimRepository(engine), study.id, 0)
     return AuditRepository(engine)
 
 

@@ -10,13 +10,14 @@ import pytest
 from psycopg import OperationalError as PsycopgOperationalError
 from psycopg import errors
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from spaces.errors import StorageError
 from storage import sql
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
-from storage.outages import is_outage
+from storage.outages import is_outage, passes
 from storage.repository import Repository
 from storage.retrying import retrying
 from storage.sql import open_engine, storage_errors, write_engine
@@ -57,6 +58,23 @@ def execute(engine: Engine, *statements: str) -> None:
 )
 def test_outage_passes(original: Exception) -> None:
     assert is_outage(wrapped(original))
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (wrapped(PsycopgOperationalError(REFUSED)), True),
+        (IntegrityError("INSERT", {}, errors.UniqueViolation("duplicate key")), True),
+        (PoolTimeoutError("QueuePool limit of size 2 overflow 2 reached"), True),
+        (wrapped(errors.InvalidPassword("password authentication failed")), False),
+        (ValueError("nonsense"), False),
+        (None, False),
+    ],
+)
+def test_error_of_another_library_passes_where_its_cause_does(cause: Exception | None, expected: bool) -> None:
+    error, outer = RuntimeError("an exception is raised during the commit"), RuntimeError("the storage failed")
+    error.__cause__, outer.__cause__ = cause, error
+    assert passes(outer) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What the contract does not say: atomicity, kills, concurrency, any order of arrival, and indices."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,12 +17,21 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 
 from storage import front_ledger
+from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.records import StudyRecord, TrialOutcome, TrialState
 from storage.repository import Repository
 from storage.schema import FrontEntryRow, RevisionRow, TrialRow
 from storage.sql import open_engine, write_engine
-from tests.builders import build_candidate, build_failure, build_measurement, build_outcome, build_spec
+from tests.builders import (
+    build_candidate,
+    build_failure,
+    build_measurement,
+    build_outcome,
+    build_spec,
+    claim_trial,
+    run_trial,
+)
 
 ROOT = Path(__file__).parents[2]
 QUARTERS = st.integers(1, 4)
@@ -31,25 +41,27 @@ Cells = tuple[int, int, int]
 
 
 @pytest.fixture(scope="module")
-def make_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], tuple[Repository, StudyRecord]]]:
+def make_study(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], tuple[Repository, ClaimRepository, StudyRecord]]]:
     engine = open_engine(str(tmp_path_factory.mktemp("property") / "studies.db"))
     upgrade(engine)
-    repository, numbers = Repository(engine), count()
+    repository, claims, numbers = Repository(engine), ClaimRepository(engine), count()
 
-    def make() -> tuple[Repository, StudyRecord]:
+    def make() -> tuple[Repository, ClaimRepository, StudyRecord]:
         spec = build_spec(constraints=["clean_accuracy >= 0.5"])
         dump = spec.model_dump(mode="json")
         name = f"s{next(numbers)}"
         study = repository.create_study(name=name, spec=dump, spec_fingerprint=spec.fingerprint, data={}, versions={})
-        return repository, study
+        return repository, claims, study
 
     yield make
     engine.dispose()
 
 
-def run(repository: Repository, study: StudyRecord, number: int, outcome: TrialOutcome) -> None:
-    repository.begin_trial(study.id, number=number, candidate=build_candidate(), seed=number, owner="w")
-    repository.finish_trial(study.id, number=number, outcome=outcome)
+@pytest.fixture
+def claims(engine: Engine) -> ClaimRepository:
+    return ClaimRepository(engine)
 
 
 def outcome_of(cells: Cells) -> TrialOutcome:
@@ -79,13 +91,13 @@ def front_of(results: dict[int, Cells]) -> list[int]:
 @settings(max_examples=20, deadline=None)
 @given(results=RESULTS, order=st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_the_batch_front(make_study, results, order) -> None:
-    repository, study = make_study()
+    repository, claims, study = make_study()
     arrivals = list(enumerate(results))
     order.shuffle(arrivals)
     arrived: dict[int, Cells] = {}
     history = {0: ([], 0)}
     for number, cells in arrivals:
-        run(repository, study, number, outcome_of(cells))
+        run_trial(claims, study.id, number, outcome_of(cells))
         if cells[0] >= 2:
             arrived[number] = cells
         history[repository.revisions(study.id)[-1].revision] = (
@@ -103,10 +115,10 @@ def test_any_order_of_arrival_gives_the_batch_front(make_study, results, order) 
 
 
 def test_failure_inside_finish_changes_nothing(
-    repository: Repository, study: StudyRecord, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, claims: ClaimRepository, study: StudyRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
-    begun = repository.begin_trial(study.id, number=1, candidate=build_candidate(), seed=1, owner="w")
+    run_trial(claims, study.id, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    claim = claim_trial(claims, study.id, 1)
     before = repository.trials(study.id), repository.front(study.id), repository.revisions(study.id)
 
     def fail(*_: object) -> float:
@@ -116,33 +128,32 @@ def test_failure_inside_finish_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(front_ledger, "hypervolume", fail)
         with pytest.raises(RuntimeError, match="in the middle"):
-            repository.finish_trial(study.id, number=1, outcome=better)
+            claims.finish(claim.lease, better)
     assert (repository.trials(study.id), repository.front(study.id), repository.revisions(study.id)) == before
-    assert repository.trial(study.id, 1) == begun
-    repository.finish_trial(study.id, number=1, outcome=better)
+    assert repository.trial(study.id, 1) == claim.trial
+    claims.finish(claim.lease, better)
     assert [trial.number for trial in repository.front(study.id)] == [1]
 
 
 KILLED_WORKER = """
 import os, sys
 from storage import front_ledger
+from storage.claims import ClaimRepository
 from storage.repository import Repository
-from storage.schema import FrontEntryRow, RevisionRow, TrialRow
 from storage.sql import open_engine
-from tests.builders import build_candidate, build_outcome
+from tests.builders import build_outcome, claim_trial, run_trial
 
-repository = Repository(open_engine(sys.argv[1]))
-study = repository.get_study("tiny")
-for number in (0, 1):
-    repository.begin_trial(study.id, number=number, candidate=build_candidate(), seed=0, owner="killed")
-repository.finish_trial(study.id, number=0, outcome=build_outcome(0.5, 0.5, size_bytes=500))
+engine = open_engine(sys.argv[1])
+claims, study = ClaimRepository(engine), Repository(engine).get_study("tiny")
+claim = claim_trial(claims, study.id, 1, owner="killed", ttl_s=0.0)
+run_trial(claims, study.id, 0, build_outcome(0.5, 0.5, size_bytes=500))
 front_ledger.hypervolume = lambda *_: os.kill(os.getpid(), 9)
-repository.finish_trial(study.id, number=1, outcome=build_outcome(0.75, 0.75, size_bytes=250))
+claims.finish(claim.lease, build_outcome(0.75, 0.75, size_bytes=250))
 """
 
 
 def test_killed_process_leaves_what_it_committed_and_nothing_half(
-    repository: Repository, study: StudyRecord, database: Path
+    repository: Repository, claims: ClaimRepository, study: StudyRecord, database: Path
 ) -> None:
     command = [sys.executable, "-c", KILLED_WORKER, str(database)]
     finished = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
@@ -150,7 +161,9 @@ def test_killed_process_leaves_what_it_committed_and_nothing_half(
     assert [trial.state for trial in repository.trials(study.id)] == [TrialState.COMPLETE, TrialState.RUNNING]
     assert [trial.number for trial in repository.front(study.id)] == [0]
     assert repository.check_front(study.id) == []
-    run(repository, study, 1, build_outcome(0.75, 0.75, size_bytes=250))
+    claim = claims.claim_abandoned(study.id, owner="w", ttl_s=60.0)
+    assert claim is not None
+    claims.finish(claim.lease, build_outcome(0.75, 0.75, size_bytes=250))
     assert repository.trial(study.id, 1).owner == "w"
     assert [trial.number for trial in repository.front(study.id)] == [1]
 
@@ -158,10 +171,10 @@ def test_killed_process_leaves_what_it_committed_and_nothing_half(
 def test_workers_at_once_make_one_consistent_front(repository: Repository, study: StudyRecord, database: Path) -> None:
     def work(worker: int) -> None:
         engine = open_engine(str(database))
-        own = Repository(engine)
+        own = ClaimRepository(engine)
         for step in range(8):
             size = 500 - 10 * step - worker
-            run(own, study, 3 * step + worker, build_outcome(0.5, 0.25 + step / 64, size_bytes=size))
+            run_trial(own, study.id, 3 * step + worker, build_outcome(0.5, 0.25 + step / 64, size_bytes=size))
         engine.dispose()
 
     with ThreadPoolExecutor(3) as pool:
@@ -172,9 +185,11 @@ def test_workers_at_once_make_one_consistent_front(repository: Repository, study
     assert repository.check_front(study.id) == []
 
 
-def test_check_names_what_was_tampered_with(repository: Repository, study: StudyRecord, engine: Engine) -> None:
-    run(repository, study, 0, build_outcome(0.5, 0.5, size_bytes=500))
-    run(repository, study, 1, build_outcome(0.5, 0.25, size_bytes=500))
+def test_check_names_what_was_tampered_with(
+    repository: Repository, claims: ClaimRepository, study: StudyRecord, engine: Engine
+) -> None:
+    run_trial(claims, study.id, 0, build_outcome(0.5, 0.5, size_bytes=500))
+    run_trial(claims, study.id, 1, build_outcome(0.5, 0.25, size_bytes=500))
     with write_engine(engine).begin() as connection:
         connection.execute(text("UPDATE cosearch_front_entries SET number = 1"))
         connection.execute(text("UPDATE cosearch_revisions SET hypervolume = 7.0, size = 2 WHERE revision = 1"))
@@ -247,3 +262,8 @@ def test_measurement_goes_with_complete_only() -> None:
     with pytest.raises(ValueError, match="only a COMPLETE outcome has a measurement"):
         TrialOutcome(state=TrialState.FAILED, measurement=measurement, timings={}, details={})
     assert build_failure("broken").reason == "broken"
+
+
+@pytest.mark.parametrize("outcome", [build_outcome(0.5, 0.25, size_bytes=500), build_failure()])
+def test_outcome_comes_back_from_json_as_it_was(outcome: TrialOutcome) -> None:
+    assert TrialOutcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome

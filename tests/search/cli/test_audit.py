@@ -13,7 +13,7 @@ from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
 from search.bootstrap import create_memory
 from search.cli.app import app
 from spaces.errors import ArtifactError, SelectionError, StudyMismatchError
-from tests.builders import build_outcome
+from tests.builders import build_outcome, run_trial
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
 
@@ -34,11 +34,10 @@ def storage(tmp_path: Path) -> str:
     )
     for number, bits in enumerate((4, 2, 3)):
         model = random_model(weight_bits=bits)
-        memory.repository.begin_trial(study.id, number=number, candidate=model.candidate, seed=0, owner="w1")
-        memory.repository.finish_trial(study.id, number=number, outcome=build_outcome(0.5, 0.25, size_bytes=500))
-        if number < 2:
-            digests = {name: memory.artifacts.put(content) for name, content in model.to_files().items()}
-            memory.repository.save_artifacts(study.id, number=number, digests=digests)
+        files = model.to_files() if number < 2 else {}
+        digests = {name: memory.artifacts.put(content) for name, content in files.items()}
+        outcome = build_outcome(0.5, 0.25, size_bytes=500)
+        run_trial(memory.claims, study.id, number, outcome, candidate=model.candidate, artifacts=digests)
     return path
 
 

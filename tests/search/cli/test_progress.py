@@ -76,6 +76,31 @@ def test_rate_is_that_of_this_training_not_of_the_parent_before_it():
     assert shown.lines()[1:] == ["trial 0: epoch 1/2  loss 0.912  0:50 left", "trial 0: epoch 2/2  loss 0.912"]
 
 
+def test_training_that_goes_on_from_a_rung_is_timed_from_there():
+    shown = Shown()
+    shown.progress.trial_started(make_trial(0), STANDING)
+    for batch in range(1, 6):
+        shown.now_s += 10.0
+        shown.progress.fit_progressed(
+            FitProgress(quantized=True, epoch=3, epochs=4, batch=batch, batches=5, cross_entropy=0.912)
+        )
+    assert shown.lines() == ["trial 0: epoch 3/4  loss 0.912  0:50 left"]
+
+
+def test_stopped_trial_says_where_and_why_and_counts():
+    shown = Shown()
+    reason = "stopped after 2 of 8 epochs: place 3 of 4 that reached the rung; the best 2 go on"
+    shown.progress.trial_finished(make_trial(4, state=TrialState.STOPPED, reason=reason), STANDING)
+    assert shown.lines() == [f"trial   4  {reason}  [1/3]"]
+
+
+@pytest.mark.parametrize(("running", "what"), [(1, "the last trial"), (3, "the last 3 trials")])
+def test_wait_for_other_workers_is_explained(running, what):
+    shown = Shown()
+    shown.progress.waiting(running)
+    assert shown.lines() == [f"the budget has no place left; waiting for {what}, which other workers have"]
+
+
 def test_hours_left_are_written_as_hours():
     shown = Shown()
     shown.progress.trial_started(make_trial(0), STANDING)

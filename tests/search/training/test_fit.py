@@ -12,10 +12,10 @@ from search.models.network import Mode, Network
 from search.models.topology import GlobalAveragePool, Topology
 from search.models.topology_builder import TopologyBuilder
 from search.runtime import tf
-from search.training.checkpoint import EpochRecord, FitCheckpoint
+from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.fit import Batch, FitPlan, FitProgress, StopRequestedError, fit
 from search.training.step import StepKind, StepSettings, TrainingStep, cosine_learning_rate
-from spaces.errors import TrialError
+from spaces.errors import ArtifactError, TrialError
 from tests.search.models.builders import make_integer_bits, uniform_candidate
 
 BATCHES, SIZE = 4, 16
@@ -66,13 +66,16 @@ class Bench:
     ) -> Any:
         self.network.initialize(seed)
         self.progress.clear()
+        kept: dict[str, Any] = {}
+        if checkpoint is not None:
+            kept = {"start": checkpoint.load(), "after_epoch": lambda _, read_state: checkpoint.save(read_state())}
         return fit(
             self.step,
             build_plan(seed=seed, **changes),
             batches=data,
             on_progress=self.progress.append,
             should_stop=should_stop,
-            checkpoint=checkpoint,
+            **kept,
         )
 
 
@@ -168,6 +171,43 @@ def test_a_damaged_checkpoint_is_told_and_the_training_starts_anew(
     path.write_bytes(path.read_bytes()[:cut])
     assert FitCheckpoint(path).load() is None
     assert "checkpoint parent.npz is damaged" in caplog.text
+
+
+def test_state_of_a_training_reads_back_and_betrays_every_change() -> None:
+    weights = {"conv/kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    record = EpochRecord(epoch=1, cross_entropy=0.5, jacobian_term=0.25, elapsed_s=1.5)
+    content = FitState(records=(record,), weights=weights, optimizer=(np.array(3), np.ones(2))).to_bytes()
+    state = FitState.from_bytes(content)
+    assert state.records == (record,)
+    np.testing.assert_array_equal(state.weights["conv/kernel"], weights["conv/kernel"])
+    assert [values.tolist() for values in state.optimizer] == [3, [1.0, 1.0]]
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1
+    for damaged in (content[:-1], bytes(changed), content[70:], b""):
+        with pytest.raises(ArtifactError, match="damaged"):
+            FitState.from_bytes(damaged)
+
+
+def test_what_the_hook_after_an_epoch_raises_ends_the_training(bench: Bench) -> None:
+    bench.network.initialize(1)
+    seen: list[int] = []
+
+    def after_epoch(epochs: int, read_state: Any) -> None:
+        seen.append(epochs)
+        assert [record.epoch for record in read_state().records] == seen
+        if epochs == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fit(
+            bench.step,
+            build_plan(epochs=4),
+            batches=batches,
+            on_progress=lambda _: None,
+            should_stop=lambda: False,
+            after_epoch=after_epoch,
+        )
+    assert seen == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""`worker`: one process that runs trials of a stored study, as any scheduler can start it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
+from search.cli.options import DEFAULT_STORAGE, StorageOption
+from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
+
+if TYPE_CHECKING:
+    from search.bootstrap import WorkerOptions
+
+
+def worker(
+    study: Annotated[str, typer.Option("--study", help="Name of the stored study, or its TOML file.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder to look for data in first, before SEARCH_DATA_DIR.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Unique in the study; started again under it, it goes on.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads; without it, all.")] = None,
+    sampler: Annotated[str, typer.Option("--sampler", help="tpe, nsga2 or random.")] = "tpe",
+    keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep models that left the front too.")] = False,
+    with_stdin: Annotated[
+        bool, typer.Option("--stop-with-stdin", help="Stop when standard input ends, for supervisors.")
+    ] = False,
+) -> None:
+    """Join a stored study and run its trials until its budget is spent; prints plain lines."""
+    if threads is not None:
+        from search.threads import limit_threads
+
+        limit_threads(threads)
+    from search.bootstrap import WorkerOptions
+    from search.cli.study_names import study_name
+
+    options = WorkerOptions(
+        study=study_name(study),
+        storage=storage,
+        data_dir=data_dir,
+        name=name,
+        sampler=sampler,
+        keep_all=keep_all,
+    )
+    console = Console(force_terminal=False)
+    with sigterm_as_ctrl_c(), StopAfterBatch(console) as interrupt:
+        if with_stdin:
+            stop_with_stdin()
+        is_done = _work(console, options, interrupt)
+    if not is_done:
+        console.print("stopped; another worker, or this one started again, goes on with its trial")
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _work(console: Console, options: "WorkerOptions", interrupt: StopAfterBatch) -> bool:
+    """Run trials; return whether the work is done, False if Ctrl-C ended it before."""
+    from search.bootstrap import join_worker
+    from search.cli.progress import LaunchProgress
+
+    progress = LaunchProgress(console)
+    joined = join_worker(options, progress, interrupt.is_wanted)
+    progress.is_synthetic = joined.study.is_synthetic
+    # Imported here, because it comes with TensorFlow: what is wrong with the database is said before that.
+    from search.training.fit import StopRequestedError
+
+    interrupt.begin_training()
+    try:
+        with progress:
+            return joined.run()
+    except StopRequestedError:
+        return False

@@ -1,0 +1,1 @@
+"""What `doctor` looks at: one file an area, each of which returns findings and changes nothing."""

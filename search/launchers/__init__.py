@@ -1,0 +1,1 @@
+"""Launchers start worker processes and keep them running; what the workers do stands in the database."""

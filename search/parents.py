@@ -1,0 +1,40 @@
+"""The float networks that candidates start from, and how the place looks where they are kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from search.models.network import Weights
+from search.models.topology import Topology
+from search.training.checkpoint import FitCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The float network that candidates of a topology start from.
+
+    Attributes:
+        weights: `Network.weights`.
+        clean_accuracy: on the validation split.
+        source: "trained here", or the user's file, which may have seen the validation images.
+    """
+
+    weights: Weights
+    clean_accuracy: float
+    source: str
+
+
+class ParentSource(Protocol):
+    """Where parents are kept between runs."""
+
+    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
+        """Return the kept parent of a topology, or None."""
+        ...
+
+    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
+        """Return where a parent's unfinished training is kept."""
+        ...
+
+    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
+        """Keep a parent, and return the one that is kept: another worker may have been first."""
+        ...
