@@ -109,7 +109,7 @@ def _convergence_checks(audited: Audited) -> list[CheckResult]:
         pgd = _named(outcomes, "pgd", norm)
         more = AuditStep(attack=longer, norm=norm, scope=Scope.SURVIVORS, work=0.0)
         once = AuditStep(attack=FGSM(), norm=norm, work=0.0)
-        twice = max(twice, _gain(run_step(more, target, [pgd], position=len(outcomes))))
+        twice = max(twice, _gain(run_step(more, target, outcomes, position=len(outcomes))))
         fgsm = run_step(once, target, [], position=len(outcomes))
         beaten = max(beaten, *np.subtract(pgd.accuracy, fgsm.accuracy))
     restarts = max(_gain(_named(outcomes, "pgd-restarts", norm)) for norm in Norm)

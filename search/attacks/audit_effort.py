@@ -14,6 +14,7 @@ class Effort:
         apgd_steps: of every APGD.
         ratio_targets, ce_targets: nearest classes that targeted APGD tries, on the ratio loss and on cross-entropy.
         transfer_steps: on each surrogate.
+        local_queries: for an example, from where PGD ended.
         square_queries: for an example.
         noise_draws: for an example and radius.
         gradient_examples, query_examples: subsets of the slow attacks.
@@ -29,6 +30,7 @@ class Effort:
     ratio_targets: int
     ce_targets: int
     transfer_steps: int
+    local_queries: int
     square_queries: int
     noise_draws: int
     gradient_examples: int
@@ -49,6 +51,7 @@ FULL = Effort(
     ratio_targets=4,
     ce_targets=3,
     transfer_steps=30,
+    local_queries=1000,
     square_queries=5000,
     noise_draws=100,
     gradient_examples=100,
@@ -68,6 +71,7 @@ QUICK = Effort(
     ratio_targets=2,
     ce_targets=2,
     transfer_steps=10,
+    local_queries=100,
     square_queries=500,
     noise_draws=10,
     gradient_examples=20,

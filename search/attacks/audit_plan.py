@@ -11,6 +11,7 @@ from search.attacks.art.queries import ZOO, Boundary, HopSkipJump
 from search.attacks.audit_effort import Effort
 from search.attacks.base import Attack, Classifier
 from search.attacks.fmn import FMN
+from search.attacks.local_search import LocalSearch
 from search.attacks.losses import Backward, Loss
 from search.attacks.minimum_norm import MinimumNormAttack
 from search.attacks.noise import RandomNoise
@@ -20,7 +21,9 @@ from search.attacks.square import Square
 from search.attacks.transfer import Transfer
 from spaces.norms import Norm
 
-PLAN_VERSION = 3  # raised when an attack's code changes its results; settings are compared by themselves
+PLAN_VERSION = 4  # raised when an attack's code changes its results; settings are compared by themselves
+
+_WORK_PER_QUERY = {Norm.LINF: 0.5, Norm.L2: 0.7}  # of Square, in gradient evaluations
 
 _L2_PER_LINF = 0.5  # of sqrt(d) * epsilon, the length of the L-inf cube's diagonal
 
@@ -101,6 +104,10 @@ def _own_attacks(effort: Effort, norm: Norm, surrogates: Surrogates) -> list[Aud
         for label, surrogate in (("transfer-float", surrogates.float_twin), ("transfer-sibling", surrogates.sibling))
     ]
     restarts = Restarted(attack=PGD(steps=effort.pgd_steps, label="pgd-restarts"), restarts=effort.further_restarts)
+    per_query = _WORK_PER_QUERY[norm]
+    local = LocalSearch(
+        origin=PGD(steps=effort.pgd_steps), query_budget=effort.local_queries, drops_slow=False, label="pgd-local"
+    )
     attacks: list[tuple[Attack | MinimumNormAttack, Scope, float]] = [
         (PGD(steps=effort.pgd_steps), Scope.ALL, 2.0 * effort.pgd_steps),
         (restarts, Scope.SURVIVORS, 1.3 * effort.pgd_steps * effort.further_restarts),
@@ -110,15 +117,12 @@ def _own_attacks(effort: Effort, norm: Norm, surrogates: Surrogates) -> list[Aud
         (twin, Scope.SURVIVORS, 1.5 * steps),
         (ratio, Scope.SURVIVORS, 1.3 * steps * effort.ratio_targets),
         (nearest, Scope.SURVIVORS, 1.3 * steps * effort.ce_targets),
+        (local, Scope.SURVIVORS, 1.3 * effort.pgd_steps + per_query * effort.local_queries),
         *((transfer, Scope.ALL, 4.0 * effort.transfer_steps) for transfer in transfers),
-        (Square(query_budget=effort.square_queries), Scope.SURVIVORS, 0.5 * effort.square_queries),
+        (Square(query_budget=effort.square_queries), Scope.SURVIVORS, per_query * effort.square_queries),
         (RandomNoise(draws=effort.noise_draws), Scope.ALL, 2.0 * effort.noise_draws),
     ]
-    return [
-        AuditStep(attack=attack, norm=norm, scope=scope, work=work)
-        for attack, scope, work in attacks
-        if norm is Norm.LINF or not isinstance(attack, Square)
-    ]
+    return [AuditStep(attack=attack, norm=norm, scope=scope, work=work) for attack, scope, work in attacks]
 
 
 def _art_attacks(effort: Effort, input_step: float) -> list[AuditStep]:

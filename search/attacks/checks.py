@@ -94,7 +94,7 @@ def suite_checks(examined: Examined, limits: CheckLimits) -> tuple[CheckResult, 
     survives = suite.survives
     right = np.flatnonzero(suite.is_right)
     x, y = examined.x[right], examined.y[right]
-    by_gradient = survives["fgsm"] & survives["pgd"] & survives["pgd-scaled"]
+    by_gradient = survives["fgsm"] & survives["pgd"] & survives["pgd-local"]
     by_twin = by_gradient & survives["pgd-twin"]
     results = [perturbations_valid(examined)]
     if right.size:

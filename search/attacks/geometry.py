@@ -23,9 +23,9 @@ def per_example(values: NDArray[np.float32], like: Inputs) -> NDArray[np.float32
     return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def unit_length(gradient: Inputs) -> Inputs:
-    """Return the gradient scaled to L2 length 1 per example; zero stays zero."""
-    axes = tuple(range(1, gradient.ndim))
+def unit_length(gradient: Inputs, *, axes: tuple[int, ...] | None = None) -> Inputs:
+    """Return the gradient scaled to L2 length 1 along some axes, per example if none are given; zero stays zero."""
+    axes = axes or tuple(range(1, gradient.ndim))
     # Scaled by the largest entry first: the squares of masked gradients (1e-30) would vanish.
     scaled = gradient / np.maximum(np.abs(gradient).max(axis=axes, keepdims=True), np.finfo(np.float32).tiny)
     length = np.sqrt(np.sum(scaled**2, axis=axes, keepdims=True, dtype=np.float64))

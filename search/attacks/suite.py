@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, project
 from search.attacks.fgsm import FGSM
 from search.attacks.geometry import random_perturbation
+from search.attacks.local_search import LocalSearch
 from search.attacks.losses import Backward, Loss
 from search.attacks.nested_balls import Grid, ascend, descend
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
 from spaces.norms import Norm
 
-SUITE_VERSION = 2  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
+SUITE_VERSION = 3  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
 SEARCH_QUERIES = 100
+_LOCAL_QUERIES = 200  # of which 20 to 60 are spent on most examples
 
 Survival = NDArray[np.bool_]  # [n_epsilons, n]
 
@@ -78,17 +80,19 @@ class SuiteResult:
 def search_suite(pgd_steps: int) -> tuple[Stage, ...]:
     """Return the suite of every trial: seconds, not minutes.
 
-    FGSM and nested PGD on the margin; what survives both meets PGD on rescaled logits, what survives that the same
-    through the float twin, and what survives that Square. So what the twin alone breaks is owed to its gradients.
+    FGSM and nested PGD on the margin; what survives both meets PGD on rescaled logits and a random search from where
+    that ends, what survives them PGD through the float twin, and what survives that Square. So what the twin alone
+    breaks is owed to its gradients, and what Square alone breaks to its beginning elsewhere.
     """
-    scaled = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, label="pgd-scaled")
+    scaled = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY)
+    local = LocalSearch(origin=scaled, query_budget=_LOCAL_QUERIES, drops_slow=True, label="pgd-local")
     twin = PGD(steps=pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY, backward=Backward.FLOAT_TWIN, label="pgd-twin")
     return (
         Stage(attack=FGSM()),
         Stage(attack=PGD(steps=pgd_steps)),
-        Stage(attack=scaled, on_survivors=True),
+        Stage(attack=local, on_survivors=True),
         Stage(attack=twin, on_survivors=True),
-        Stage(attack=Square(query_budget=SEARCH_QUERIES), on_survivors=True),
+        Stage(attack=Square(query_budget=SEARCH_QUERIES, drops_slow=True), on_survivors=True),
     )
 
 

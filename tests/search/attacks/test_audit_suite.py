@@ -176,11 +176,21 @@ def test_plan_names_each_attack_once_a_norm_and_holds_what_was_promised(effort: 
     plan = make_plan(effort)
     keys = [(item.attack.name, item.norm) for item in plan]
     assert len(set(keys)) == len(keys)
-    gradients = ["pgd", "pgd-restarts", "fmn", "apgd-ce", "apgd-dlr", "apgd-twin", "apgd-t-dlr", "apgd-t-ce"]
+    gradients = [
+        "pgd",
+        "pgd-restarts",
+        "fmn",
+        "apgd-ce",
+        "apgd-dlr",
+        "apgd-twin",
+        "apgd-t-dlr",
+        "apgd-t-ce",
+        "pgd-local",
+    ]
     others = ["transfer-float", "transfer-sibling", "square", "noise"]
     assert [name for name, norm in keys if norm is Norm.LINF] == [*gradients, *others, "art-hopskipjump"]
     art = ["art-deepfool", "art-cw", "art-hopskipjump", "art-boundary", "art-zoo"]
-    assert [name for name, norm in keys if norm is Norm.L2] == [*gradients, *others[:2], "noise", *art]
+    assert [name for name, norm in keys if norm is Norm.L2] == [*gradients, *others, *art]
     everywhere = {"pgd", "fmn", "transfer-float", "transfer-sibling", "noise"}
     assert {item.attack.name for item in plan if item.scope is Scope.ALL} == everywhere
     assert all((item.examples is None) == (item.scope is not Scope.SUBSET) for item in plan)

@@ -9,11 +9,13 @@ import pytest
 from search.attacks.art.toolbox import art_module
 from search.attacks.base import Attack, Inputs, Labels, ThreatModel, is_broken
 from search.attacks.fgsm import FGSM
+from search.attacks.geometry import distances
 from search.attacks.losses import Backward, Loss
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
 from search.audit_models import load_models
 from search.models.classifier import NetworkClassifier
+from spaces.norms import Norm
 from tests.search.trained_digits import EPSILONS, digits_dataset, trained_digits
 
 pytestmark = [pytest.mark.crosscheck, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -78,3 +80,20 @@ def test_ours_is_not_weaker_than_arts(name: str, ours: Attack, epsilon: float) -
     mine = ours(model, x, y, ThreatModel(epsilon=epsilon), rng=np.random.default_rng(0)).is_broken.mean()
     assert mine >= theirs - TOLERANCE, (mine, theirs)
     assert theirs > 0.005, "the comparison means something"
+
+
+@pytest.mark.parametrize("epsilon", [0.25, 0.5, 0.8])
+def test_square_in_l2_is_not_weaker_than_arts(epsilon: float) -> None:
+    model, x, y = victim()
+    threat, queries = ThreatModel(epsilon=epsilon, norm=Norm.L2), 300
+    # In images of 8 by 8 ART's first pattern is 0 / 0, so that it begins at the clean image; its moves are sound.
+    theirs = art_module().SquareAttack(
+        estimator(model), norm=2, eps=epsilon, p_init=0.1, max_iter=queries, batch_size=200, verbose=False
+    )
+    np.random.seed(0)
+    found = np.clip(theirs.generate(x, y), 0, 1).astype(np.float32)
+    assert distances(found, x, Norm.L2).max() <= epsilon + 1e-5
+    broken = is_broken(model.logits(found), y).mean()
+    mine = Square(query_budget=queries)(model, x, y, threat, rng=np.random.default_rng(0)).is_broken.mean()
+    assert mine >= broken - TOLERANCE, (mine, broken)
+    assert broken > 0.05, "the comparison means something"
