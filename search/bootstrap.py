@@ -1,5 +1,6 @@
 """The one place where parts meet: it makes engine, repository, data, sampler and evaluator, and hands them down."""
 
+import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from search.sampling import OptunaStudy
     from search.worker import Worker
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_LEASE_S = 60.0
 
 _START_S = 120.0  # how long a worker that joins waits for a database that is away
@@ -57,7 +60,7 @@ class LaunchOptions:
         storage: database URL or SQLite path.
         data_dir: where data sets are looked for first.
         synthetic: whether drawn images take the data's place, in a study of their own name.
-        sampler: a name of `search.sampling.SAMPLERS`.
+        sampler: a name of `search.samplers.SAMPLERS`.
         keep_all: keep the models that left the front too.
         overrides: dotted keys of the specification that flags replace.
     """
@@ -81,7 +84,7 @@ class WorkerOptions:
         data_dir: where data sets are looked for first.
         name: of the worker, unique among those that live; None for host and process id. A worker that is restarted
             under its old name gets its own trial back at once.
-        sampler: a name of `search.sampling.SAMPLERS`.
+        sampler: a name of `search.samplers.SAMPLERS`.
         keep_all: keep the models that left the front too.
         lease_s: seconds after which the trial of a worker that fell silent may be taken over.
     """
@@ -128,6 +131,7 @@ def prepare_study(options: LaunchOptions) -> StudyRecord:
     Raises:
         SpecError: the specification does not hold, by itself or for this data and topology.
         DataError: the data are not to be had.
+        SelectionError: the database has no study that `warm_start.study` names.
         StudyMismatchError: the stored study has another specification, other data or another version of Optuna.
         StorageError: the database cannot be used.
     """
@@ -140,6 +144,7 @@ def prepare_worker(options: LaunchOptions, listener: "Listener", should_stop: Ca
     Raises:
         SpecError: the specification does not hold, by itself or for this data and topology.
         DataError: the data are not to be had.
+        SelectionError: the database has no study that `warm_start.study` names.
         StudyMismatchError: the stored study has another specification, other data or another version of Optuna.
         StorageError: the database cannot be used.
     """
@@ -166,7 +171,7 @@ def join_worker(options: WorkerOptions, listener: "Listener", should_stop: Calla
         StorageError: there is no database, or it cannot be used.
     """
     from search.models.topologies import make_all_topologies
-    from search.sampling import check_sampler
+    from search.samplers import check_sampler
     from search.study_data import load_data
     from search.study_identity import check_fits, check_same_study
 
@@ -198,9 +203,10 @@ class _Prepared:
 
 def _prepare(options: LaunchOptions) -> _Prepared:
     from search.models.topologies import make_all_topologies
-    from search.sampling import check_sampler
+    from search.samplers import check_sampler
     from search.study_data import load_data
     from search.study_identity import check_fits, find_or_create
+    from search.trials.taken_over import taken_over
 
     check_sampler(options.sampler)
     spec = load_spec(options.study, overrides=options.overrides)
@@ -212,8 +218,13 @@ def _prepare(options: LaunchOptions) -> _Prepared:
         space = SearchSpace(spec, topologies[0].slots)
         check_fits(spec, dataset, topologies)
     memory = create_memory(options.storage)
+    if spec.warm_start.study is not None:
+        memory.repository.get_study(spec.warm_start.study)
     study = find_or_create(memory.repository, spec, dataset)
     prepared = _Prepared(memory=memory, study=study, spec=spec, dataset=dataset, space=space)
+    others = taken_over(memory.repository, study, spec, space)
+    if others is not None:
+        _log.log(logging.WARNING if others.dropped or not others.trials else logging.INFO, "%s", others.sentence())
     _open_optuna_study(prepared, options.sampler)  # so that workers which start together find its tables
     return prepared
 
@@ -237,6 +248,7 @@ def _make_worker(
     from search.evaluation import Evaluator
     from search.parent_store import ParentStore
     from search.patience import Patience
+    from search.trials.kept_models import StudyModels
     from search.trials.outbox import Outbox
     from search.trials.parts import WorkerParts
     from search.worker import Worker
@@ -253,6 +265,9 @@ def _make_worker(
         artifacts=memory.artifacts,
         patience=patience,
     )
+    kept = StudyModels(
+        study, prepared.space, repository=memory.repository, artifacts=memory.artifacts, patience=patience
+    )
     return Worker(
         WorkerParts(
             identity=identity,
@@ -268,7 +283,7 @@ def _make_worker(
             rungs=memory.rungs,
             artifacts=memory.artifacts,
             outbox=Outbox(memory.artifacts.root / "outbox", identity),
-            evaluator=Evaluator(spec, prepared.dataset, parents),
+            evaluator=Evaluator(spec, prepared.dataset, parents, kept if spec.warm_start.inherit else None),
             listener=listener,
             keep_all=options.keep_all,
             should_stop=should_stop,

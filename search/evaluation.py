@@ -8,29 +8,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from search.data.dataset import Dataset
 from search.data.pipeline import batches
-from search.data.splits import stratified_indices
+from search.inheritance import KeptModels, choose_start
 from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
-from search.models.calibration import calibrate_integer_bits
-from search.models.classifier import NetworkClassifier
-from search.models.network import Mode, Network
-from search.models.topologies import make_topology
-from search.models.topology import Topology
+from search.models.network import Mode
 from search.models.trained_model import TrainedModel
 from search.parents import Parent, ParentSource
+from search.sensitivity import ExaminedParent, measure_sensitivity
 from search.training.checkpoint import EpochRecord, FitState
 from search.training.fit import AfterEpoch, FitPlan, FitProgress, fit
-from search.training.step import StepSettings, TrainingStep
+from search.training.plans import candidate_plan, parent_plan
+from search.workbench import Workbench, Workbenches
 from spaces.candidate import Candidate
 from spaces.errors import ParentError, TrialError
 from spaces.measurement import Measurement
+from spaces.search_space import SearchSpace
 from spaces.study_spec import StudySpec
 
-_CALIBRATION_EXAMPLES = 256
+_START_EXAMPLES = 512  # on which two starts are compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,31 +74,52 @@ class Evaluation:
     details: Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class _Workbench:
-    """What all candidates of one topology share."""
-
-    topology: Topology
-    network: Network
-    step: TrainingStep
-    classifier: NetworkClassifier
-    parent: Parent | None = None
-    integer_bits: dict[str, dict[int, int]] | None = None
-
-
 class Evaluator:
     """Evaluates candidates of one study on one data set."""
 
-    def __init__(self, spec: StudySpec, dataset: Dataset, parents: ParentSource) -> None:
-        """Prepare; nothing is built before the first candidate."""
+    def __init__(
+        self, spec: StudySpec, dataset: Dataset, parents: ParentSource, kept: KeptModels | None = None
+    ) -> None:
+        """Prepare; nothing is built before the first candidate.
+
+        Args:
+            spec: of the study.
+            dataset: its data.
+            parents: where float parents are kept.
+            kept: trained models that a candidate may start from instead of its parent; None for the parent always.
+        """
         self._spec = spec
         self._dataset = dataset
         self._parents = parents
-        self._workbenches: dict[tuple[tuple[str, float], ...], _Workbench] = {}
+        self._kept = kept
+        self._workbenches = Workbenches(spec, dataset)
 
     def cost(self, candidate: Candidate) -> Cost:
         """Return what the candidate costs on the device, by arithmetic."""
-        return candidate_cost(self._topology(candidate.topology), candidate)
+        return candidate_cost(self._workbenches.topology(candidate.topology), candidate)
+
+    def examine_parent(self, choices: Mapping[str, float], *, space: SearchSpace, watch: Watch) -> ExaminedParent:
+        """Measure how the float parent of a topology depends on its bits and layers; train it where there is none.
+
+        Args:
+            choices: of the topology.
+            space: the study's, whose parameters are measured.
+            watch: follows the parent's training.
+
+        Raises:
+            SearchError: the parent gives no signal.
+            ParentError: it could not be trained.
+            ArtifactError: it or its state could not be stored.
+            StopRequestedError: the watch asked to stop.
+        """
+        bench = self._workbenches.at(choices)
+        parent, integer_bits = self._load_parent(bench, choices, watch)
+        x, y = self._workbenches.calibration()
+        base = space.baselines()[0] | {f"topology.{name}": value for name, value in choices.items()}
+        sensitivity = measure_sensitivity(
+            bench.network, bench.classifier, space, base=base, integer_bits=integer_bits, x=x, y=y
+        )
+        return ExaminedParent(parent=parent, sensitivity=sensitivity)
 
     def evaluate(self, candidate: Candidate, *, seed: int, watch: Watch, start: FitState | None = None) -> Evaluation:
         """Train the candidate and measure it.
@@ -110,7 +128,8 @@ class Evaluator:
             candidate: what is trained.
             seed: of the trial.
             watch: follows the training.
-            start: where an earlier training of the same candidate and seed stood; the result is the same as without.
+            start: where an earlier training of the same candidate and seed stood; the result is the same as without,
+                unless models are kept that it may inherit from: a training that begins anew may find other ones.
 
         Raises:
             TrialError: the training failed or gave logits that are not finite.
@@ -120,10 +139,10 @@ class Evaluator:
         """
         # No global generator is seeded, because nothing here draws from one, and because tf.random.set_seed throws away
         # what TensorFlow has prepared of every compiled function: a second of work for a trial.
-        bench = self._workbench(candidate.topology)
+        bench = self._workbenches.at(candidate.topology)
         timings = {}
         started = time.monotonic()
-        self._start(bench, candidate, seed, watch)
+        beginning = self._start(bench, candidate, seed, watch, start)
         timings["start_s"] = time.monotonic() - started
         started = time.monotonic()
         curve = self._train(bench, candidate, seed, watch, start)
@@ -148,56 +167,47 @@ class Evaluator:
         details: dict[str, Any] = {
             "curve": [asdict(record) for record in curve],
             "layers": [asdict(layer) for layer in self.cost(candidate).layers],
+            **beginning,
         }
         if bench.parent is not None:
             details["parent"] = {"source": bench.parent.source, "clean_accuracy": bench.parent.clean_accuracy}
         return Evaluation(measurement=measurement, model=model, timings=timings, details=details)
 
-    def _topology(self, choices: Mapping[str, float]) -> Topology:
-        return make_topology(
-            self._spec.topology,
-            input_shape=self._dataset.input_shape,
-            n_classes=self._dataset.n_classes,
-            choices=choices,
-        )
-
-    def _workbench(self, choices: Mapping[str, float]) -> _Workbench:
-        key = tuple(choices.items())
-        if key not in self._workbenches:
-            topology = self._topology(choices)
-            network = Network(topology)
-            training = self._spec.training
-            settings = StepSettings(
-                weight_decay=training.weight_decay,
-                jacobian_examples=max(1, round(training.jr_fraction * training.batch_size)),
-                input_range=self._dataset.input_range,
-            )
-            self._workbenches[key] = _Workbench(
-                topology=topology,
-                network=network,
-                step=TrainingStep(network, settings),
-                classifier=NetworkClassifier(network, input_range=self._dataset.input_range),
-            )
-        return self._workbenches[key]
-
-    def _start(self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch) -> None:
-        """Give the network its first weights, ranges and bit widths."""
-        train = self._dataset.train
-        # Stratified, because a user's data may be sorted by class; the same examples for every trial of the study.
-        rng = np.random.default_rng(self._spec.seed)
-        calibration = train.inputs(stratified_indices(train.y, min(_CALIBRATION_EXAMPLES, len(train)), rng))
+    def _start(
+        self, bench: Workbench, candidate: Candidate, seed: int, watch: Watch, resumed: FitState | None
+    ) -> dict[str, Any]:
+        """Give the network its first weights, ranges and bit widths; return what the details say of them."""
+        network = bench.network
         if self._spec.training.start == "scratch":
-            bench.network.initialize(seed)
-            bench.integer_bits = calibrate_integer_bits(bench.network, calibration, mode=Mode.TRAIN)
-        else:
-            if bench.parent is None:
-                bench.parent = self._parent(bench, candidate.topology, watch)
-            bench.network.load_weights(bench.parent.weights)
-            if bench.integer_bits is None:
-                bench.integer_bits = calibrate_integer_bits(bench.network, calibration, mode=Mode.DEPLOYED)
-        bench.network.load_policies(candidate, bench.integer_bits)
+            network.initialize(seed)
+            bench.integer_bits = self._workbenches.calibrate(bench, mode=Mode.TRAIN)
+            network.load_policies(candidate, bench.integer_bits)
+            return {}
+        parent, integer_bits = self._load_parent(bench, candidate.topology, watch)
+        network.load_policies(candidate, integer_bits)
+        if self._kept is None:
+            return {}
+        if resumed is not None:  # its weights come with it, wherever they began
+            return {"start": {"taken": f"checkpoint after {len(resumed.records)} epochs"}}
+        kept = self._kept.nearest(candidate)
+        if kept is None:
+            return {"start": {"taken": "parent"}}
+        examples = self._workbenches.train_examples(_START_EXAMPLES)
+        choice = choose_start(network, bench.classifier, parent=parent.weights, kept=kept, examples=examples)
+        return {"start": choice.to_json()}
 
-    def _parent(self, bench: _Workbench, choices: Mapping[str, float], watch: Watch) -> Parent:
+    def _load_parent(
+        self, bench: Workbench, choices: Mapping[str, float], watch: Watch
+    ) -> tuple[Parent, Mapping[str, Mapping[int, int]]]:
+        """Put a topology's parent into its network, and return it with its ranges."""
+        if bench.parent is None:
+            bench.parent = self._parent(bench, choices, watch)
+        bench.network.load_weights(bench.parent.weights)
+        if bench.integer_bits is None:
+            bench.integer_bits = self._workbenches.calibrate(bench, mode=Mode.DEPLOYED)
+        return bench.parent, bench.integer_bits
+
+    def _parent(self, bench: Workbench, choices: Mapping[str, float], watch: Watch) -> Parent:
         kept = self._parents.find(bench.topology, choices)
         if kept is not None:
             return kept
@@ -205,14 +215,7 @@ class Evaluator:
         settings = self._spec.parent
         checkpoint = self._parents.checkpoint(choices)
         bench.network.initialize(self._spec.seed)
-        plan = FitPlan(
-            quantized=False,
-            epochs=settings.epochs,
-            batches_per_epoch=len(self._dataset.train) // settings.batch_size,
-            learning_rate=settings.learning_rate,
-            seed=self._spec.seed,
-            n_classes=self._dataset.n_classes,
-        )
+        plan = parent_plan(self._spec, self._dataset)
         try:
             curve = self._fit(
                 bench,
@@ -238,21 +241,9 @@ class Evaluator:
         return kept
 
     def _train(
-        self, bench: _Workbench, candidate: Candidate, seed: int, watch: Watch, start: FitState | None
+        self, bench: Workbench, candidate: Candidate, seed: int, watch: Watch, start: FitState | None
     ) -> tuple[EpochRecord, ...]:
-        training = self._spec.training
-        plan = FitPlan(
-            quantized=True,
-            epochs=training.epochs,
-            batches_per_epoch=len(self._dataset.train) // training.batch_size,
-            learning_rate=candidate.training["learning_rate"],
-            seed=seed,
-            n_classes=self._dataset.n_classes,
-            jacobian_every=training.jr_every,
-            jacobian_weights={name: policy.jr_weight for name, policy in candidate.policies.items()},
-            adversarial_weight=candidate.training["adversarial_weight"],
-            adversarial_epsilon=training.adversarial_epsilon or 0.0,
-        )
+        plan = candidate_plan(self._spec, self._dataset, candidate, seed=seed)
         began = time.monotonic()
         rungs = {epochs: rung for rung, epochs in enumerate(self._spec.rungs())}
 
@@ -275,11 +266,11 @@ class Evaluator:
             )
             watch.at_rung(arrival)
 
-        return self._fit(bench, plan, training.batch_size, watch, start=start, after_epoch=after_epoch)
+        return self._fit(bench, plan, self._spec.training.batch_size, watch, start=start, after_epoch=after_epoch)
 
     def _fit(
         self,
-        bench: _Workbench,
+        bench: Workbench,
         plan: FitPlan,
         batch_size: int,
         watch: Watch,

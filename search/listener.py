@@ -1,10 +1,11 @@
-"""What a worker tells the outside while it works."""
+"""What a worker tells the outside while it works, and where the study stands then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from storage.records import TrialRecord
+from storage.records import TrialRecord, TrialState
+from storage.repository import Repository
 
 if TYPE_CHECKING:  # comes with TensorFlow, which a supervisor does without
     from search.training.fit import FitProgress
@@ -29,11 +30,33 @@ class Standing:
     hypervolume: float
 
 
+def read_standing(repository: Repository, study_id: int, *, budget: int) -> Standing:
+    """Return where a study stands whose trial budget is `budget`.
+
+    Raises:
+        SelectionError: there is no such study.
+        StorageError: the database failed.
+    """
+    counts = repository.count_trials(study_id)
+    latest = repository.latest_revision(study_id)
+    return Standing(
+        trained=sum(count for state, count in counts.items() if state.is_budgeted and state is not TrialState.RUNNING),
+        budget=budget,
+        refused=counts[TrialState.REFUSED],
+        front_size=latest.size,
+        hypervolume=latest.hypervolume,
+    )
+
+
 class Listener(Protocol):
     """Follows a worker; every method returns at once."""
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """A float parent is being trained."""
+        ...
+
+    def parent_awaited(self, choices: Mapping[str, float]) -> None:
+        """Another worker trains a float parent; this one waits for it."""
         ...
 
     def trial_started(self, record: TrialRecord, standing: Standing) -> None:

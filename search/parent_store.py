@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology
 from search.models.trained_model import weights_from_bytes, weights_to_bytes
-from search.parents import Parent
+from search.parents import Parent, TrainParent
 from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
 from spaces.errors import ArtifactError
@@ -42,6 +42,50 @@ class ParentStore:
         self._spec, self._dataset, self._study_id = spec, dataset, study_id
         self._repository, self._artifacts, self._patience = repository, artifacts, patience
 
+    def key(self, choices: Mapping[str, float]) -> str:
+        """Return a digest of everything that the parent of a topology with these choices is made from."""
+        made_from = {
+            "topology": self._spec.topology.model_dump(mode="json", exclude={"width"}),
+            "choices": dict(choices),
+            "parent": self._spec.parent.model_dump(mode="json"),
+            "data": self._dataset.fingerprint,
+            "augmentation": [self._spec.data.flip, self._spec.data.shift_pixels],
+            "weight_decay": self._spec.training.weight_decay,
+            "seed": self._spec.seed,
+        }
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+    def obtain(
+        self,
+        topology: Topology,
+        choices: Mapping[str, float],
+        train: TrainParent,
+        *,
+        is_lost: Callable[[], bool] = lambda: False,
+    ) -> Parent:
+        """Return the parent of a topology: the kept one, or else one that `train` makes and that is then kept.
+
+        Args:
+            topology: of the parent.
+            choices: the topology's.
+            train: called where there is none.
+            is_lost: handed to `train`.
+
+        Raises:
+            SpecError: the user's file does not fit the topology.
+            ParentError: `train` failed.
+            ArtifactError: the parent or its state could not be stored.
+            StopRequestedError: somebody asked to stop, or the training was lost.
+        """
+        kept = self.find(topology, choices)
+        if kept is not None:
+            return kept
+        checkpoint = self.checkpoint(choices)
+        trained = train(checkpoint, is_lost)
+        kept = self.keep(choices, trained.parent, trained.details)
+        checkpoint.clear()
+        return kept
+
     def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
         """Return the kept parent of a topology; None where there is none, or where its weights are lost or damaged.
 
@@ -52,13 +96,13 @@ class ParentStore:
         """
         if self._spec.parent.file is not None:
             return self._from_file(topology, Path(self._spec.parent.file))
-        record = self._patience(lambda: self._repository.find_parent(self._study_id, self._key(choices)))
+        record = self._patience(lambda: self._repository.find_parent(self._study_id, self.key(choices)))
         return None if record is None else self._stored(record)
 
     def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
         """Keep a parent, unless another worker was first: then its parent is returned, so that all use the same."""
         record = ParentRecord(
-            key=self._key(choices),
+            key=self.key(choices),
             digest=self._artifacts.put(weights_to_bytes(parent.weights)),
             clean_accuracy=parent.clean_accuracy,
             details={**details, "topology": dict(choices), "source": parent.source},
@@ -68,7 +112,7 @@ class ParentStore:
 
     def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
         """Return where a parent's unfinished training is kept: a file beside the artifacts."""
-        return FitCheckpoint(self._artifacts.root / "unfinished" / f"{self._key(choices)}.npz")
+        return FitCheckpoint(self._artifacts.root / "unfinished" / f"{self.key(choices)}.npz")
 
     def _stored(self, record: ParentRecord) -> Parent | None:
         try:
@@ -87,15 +131,3 @@ class ParentStore:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         source = f"{path.name} (SHA-256 {digest[:12]}), which may have seen the validation images"
         return Parent(weights=weights, clean_accuracy=accuracy, source=source)
-
-    def _key(self, choices: Mapping[str, float]) -> str:
-        made_from = {
-            "topology": self._spec.topology.model_dump(mode="json", exclude={"width"}),
-            "choices": dict(choices),
-            "parent": self._spec.parent.model_dump(mode="json"),
-            "data": self._dataset.fingerprint,
-            "augmentation": [self._spec.data.flip, self._spec.data.shift_pixels],
-            "weight_decay": self._spec.training.weight_decay,
-            "seed": self._spec.seed,
-        }
-        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

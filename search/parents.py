@@ -1,6 +1,6 @@
 """The float networks that candidates start from, and how the place looks where they are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,35 @@ class Parent:
     weights: Weights
     clean_accuracy: float
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedParent:
+    """A parent that was trained just now.
+
+    Attributes:
+        details: small JSON values that are kept with it: epochs, seconds.
+    """
+
+    parent: Parent
+    details: Mapping[str, Any]
+
+
+class TrainParent(Protocol):
+    """Trains a parent."""
+
+    def __call__(self, checkpoint: FitCheckpoint, is_lost: Callable[[], bool]) -> TrainedParent:
+        """Train.
+
+        Args:
+            checkpoint: where the training's state is kept after every epoch, and an unfinished one goes on from.
+            is_lost: asked after every batch, whether another worker took the training over.
+
+        Raises:
+            ParentError: it cannot be trained.
+            StopRequestedError: somebody asked to stop, or `is_lost` said so.
+        """
+        ...
 
 
 class ParentSource(Protocol):

@@ -1,4 +1,4 @@
-"""The one door to Optuna: the study beside ours, the samplers, ask and tell."""
+"""The door to Optuna: the study beside ours, ask and tell. The samplers stand in `search.samplers`."""
 
 import random
 import warnings
@@ -11,9 +11,10 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
+from search.samplers import SAMPLERS, GivenParams, MakeSampler, NumberedSampler, check_sampler
+from spaces.errors import SelectionError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
 from storage.outages import passes
@@ -23,98 +24,12 @@ _REASON = "reason"
 _MAX_DRAWS = 1000
 
 
-def _tpe(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(
-        n_startup_trials=10,
-        n_ei_candidates=24,
-        multivariate=True,
-        group=False,
-        constant_liar=True,
-        seed=seed,
-    )
-
-
-def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.NSGAIISampler(population_size=20, seed=seed)
-
-
-def _random(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {"tpe": _tpe, "nsga2": _nsga2, "random": _random}
-
-
-def check_sampler(name: str) -> None:
-    """Raise a SpecError that lists the samplers where there is none of that name."""
-    if name not in SAMPLERS:
-        raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A trial that Optuna runs: its number there and here, and the values of all parameters."""
 
     number: int
     params: Mapping[str, ParamValue]
-
-
-class _GivenParams(optuna.samplers.RandomSampler):
-    """Proposes values that were decided before; like every random sampler it looks at each parameter by itself."""
-
-    def __init__(self, params: Mapping[str, ParamValue]) -> None:
-        super().__init__()
-        self._params = params
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> ParamValue:
-        """Return the value."""
-        del study, trial, param_distribution
-        return self._params[param_name]
-
-
-class _NumberedSampler(optuna.samplers.BaseSampler):
-    """Gives every trial a sampler of its own, made from the trial's number.
-
-    So draws follow from the study's seed, the number and the trials so far, whichever process asks: two workers that
-    ask in the same moment get different numbers and so do not propose the same.
-    """
-
-    def __init__(self, make: Callable[[int], optuna.samplers.BaseSampler]) -> None:
-        self._make = make
-        self._latest: tuple[int, optuna.samplers.BaseSampler] | None = None
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Ask the trial's sampler."""
-        return self._of(trial).infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Ask the trial's sampler."""
-        return self._of(trial).sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Ask the trial's sampler."""
-        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Tell the trial's sampler."""
-        self._of(trial).before_trial(study, trial)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Tell the trial's sampler."""
-        self._of(trial).after_trial(study, trial, state, values)
-
-    def _of(self, trial: FrozenTrial) -> optuna.samplers.BaseSampler:
-        if self._latest is None or self._latest[0] != trial.number:
-            self._latest = (trial.number, self._make(trial.number))
-        return self._latest[1]
 
 
 class OptunaStudy:
@@ -133,7 +48,7 @@ class OptunaStudy:
         sampler: str,
         seed: int,
     ) -> None:
-        """Create the study or load it; its first trials are the baselines.
+        """Create the study or load it; its first trials are the baselines, until `begin_with` says more.
 
         Raises:
             SpecError: unknown sampler.
@@ -142,7 +57,8 @@ class OptunaStudy:
         check_sampler(sampler)
         self._url = storage.url if isinstance(storage, optuna.storages.RDBStorage) else "in memory"
         self._space, self._seed = space, seed
-        self._make_sampler, self._baselines = SAMPLERS[sampler], space.baselines()
+        self._make_sampler = SAMPLERS[sampler]
+        self._first: tuple[Mapping[str, ParamValue], ...] = space.baselines()
         self._half_asked: int | None = None
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
@@ -165,6 +81,13 @@ class OptunaStudy:
             if self._study.metric_names != names:
                 self._study.set_metric_names(names)
 
+    def begin_with(self, first: Sequence[Mapping[str, ParamValue]]) -> None:
+        """Have the first trials propose these parameters, one after the other: trial 0 the first.
+
+        Which of them a trial proposes follows from its number alone, so all workers of a study give the same ones.
+        """
+        self._first = tuple(first)
+
     def ask(self) -> Proposal:
         """Return the next proposal; what it is follows from the seed, its number and the trials so far."""
         return self._ask(self._usual_sampler)
@@ -172,35 +95,37 @@ class OptunaStudy:
     def ask_at_random(self, is_new: Callable[[Mapping[str, ParamValue]], bool]) -> Proposal:
         """Return a proposal drawn uniformly from those that are new, for when the sampler repeats itself.
 
-        Where many draws find nothing new, the last one is returned.
+        The first trials, which `begin_with` names, stay what they are. Where many draws find nothing new, the last one
+        is returned.
         """
 
-        def draw(number: int) -> optuna.samplers.BaseSampler:
+        def draw(number: int) -> GivenParams:
             rng = random.Random(_derived(self._seed, number))
             for _ in range(_MAX_DRAWS):
                 params = {parameter.name: rng.choice(parameter.choices) for parameter in self._space.parameters}
                 if is_new(params):
                     break
-            return _GivenParams(params)
+            return GivenParams(params)
 
         return self._ask(draw)
 
-    def _ask(self, make_sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Proposal:
+    def _ask(self, make_sampler: MakeSampler) -> Proposal:
         if self._half_asked is not None:  # the database went away between the trial and its last parameter
             try:
                 return self.resume(self._half_asked)
             except SelectionError:
                 self._half_asked = None
         with _optuna_calls(self._url):
-            self._study.sampler = _NumberedSampler(make_sampler)
+            self._study.sampler = NumberedSampler(lambda number: self._first_sampler(number) or make_sampler(number))
             trial = self._study.ask()
             self._half_asked = trial.number
             return self._complete(trial)
 
+    def _first_sampler(self, number: int) -> GivenParams | None:
+        return GivenParams(self._first[number]) if number < len(self._first) else None
+
     def _usual_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        if number < len(self._baselines):
-            return _GivenParams(self._baselines[number])
-        return self._make_sampler(_derived(self._seed, number))
+        return self._first_sampler(number) or self._make_sampler(_derived(self._seed, number))
 
     def _complete(self, trial: optuna.trial.Trial) -> Proposal:
         """Return a trial's proposal; values that it has are kept, missing ones are drawn."""
@@ -220,7 +145,7 @@ class OptunaStudy:
     def resume(self, number: int) -> Proposal:
         """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn."""
         with _optuna_calls(self._url):
-            self._study.sampler = _NumberedSampler(self._usual_sampler)
+            self._study.sampler = NumberedSampler(self._usual_sampler)
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")

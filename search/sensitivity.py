@@ -1,24 +1,25 @@
-"""What a float parent tells about its layers before any search, and the candidates that follow from it.
+"""What a float parent tells about its layers before any search; `search.priors` makes candidates of it.
 
 Two measurements without any training: how far the logits move when one parameter's bits are reduced, and how much the
 logits depend on each layer's input, which is what a Jacobian weight multiplies.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.metrics.cross_entropy import cross_entropy
 from search.models.classifier import NetworkClassifier
 from search.models.network import Mode, Network
+from search.parents import Parent
 from search.runtime import tf
 from search.training.jacobian import jacobian_term, unit_vectors
-from search.warm_starts import driven_layers, nearest_choice
-from spaces.candidate import Candidate
+from search.warm_starts import driven_layers
 from spaces.errors import SearchError
 from spaces.search_space import ParamValue, SearchSpace
 
@@ -28,7 +29,6 @@ Params = dict[str, ParamValue]
 
 _DIRECTIONS = 16  # random directions per example; the mean of a term over 256 examples is then good to a few percent
 _TINY = 1e-30  # keeps the logarithm of a term that is zero finite
-_BUDGETS = (0.25, 0.5, 0.75)  # between the narrowest and the widest candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,33 @@ class Sensitivity:
 
     bits: Mapping[str, Mapping[int, BitEffect]]
     jacobian_terms: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values from which `from_json` makes an equal sensitivity."""
+        return {
+            "bits": {
+                name: {str(choice): asdict(effect) for choice, effect in effects.items()}
+                for name, effects in self.bits.items()
+            },
+            "jacobian_terms": dict(self.jacobian_terms),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Sensitivity":
+        """Rebuild a sensitivity from `to_json`."""
+        bits = {
+            name: MappingProxyType({int(choice): BitEffect(**effect) for choice, effect in effects.items()})
+            for name, effects in value["bits"].items()
+        }
+        return cls(bits=MappingProxyType(bits), jacobian_terms=MappingProxyType(dict(value["jacobian_terms"])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExaminedParent:
+    """A float parent, and how it depends on its bits and on its layers' inputs."""
+
+    parent: Parent
+    sensitivity: Sensitivity
 
 
 def measure_sensitivity(
@@ -107,7 +134,7 @@ def measure_sensitivity(
             for choice in parameter.choices:
                 found = logits({**widest, parameter.name: choice})
                 effects[int(choice)] = BitEffect(
-                    loss=_cross_entropy(found, y),
+                    loss=cross_entropy(found, y),
                     accuracy=float((found.argmax(axis=1) == y).mean()),
                     logit_error=float(((found - reference) ** 2).mean()) / variance,
                 )
@@ -151,113 +178,6 @@ def layer_terms(network: Network, x: Inputs) -> dict[str, float]:
     return {layer: float(np.mean([terms[layer] for terms in draws])) for layer in weights}
 
 
-def prior_params(
-    space: SearchSpace,
-    sensitivity: Sensitivity,
-    *,
-    base: Mapping[str, ParamValue],
-    cost: Callable[[Candidate], float],
-    most: float = math.inf,
-) -> list[Params]:
-    """Return up to eight distinct sets of parameters that a search should try first.
-
-    Bits: from the widest downwards, always the step that adds the least logit error for what it saves, until each of
-    three budgets between the narrowest and the widest candidate is kept. Bits that cost nothing stay at their widest.
-    Jacobian weights: inversely proportional to each layer's term, so that all terms are of the same order, at up to
-    three strengths: such that the geometric mean of the weights is the middle, the least or the largest of the positive
-    choices; then the nearest choice by ratio. First every budget without Jacobian terms, then every budget at the
-    middle strength, then the middle budget at the others.
-
-    Args:
-        space: names the parameters, their choices and ties.
-        sensitivity: of the parent of the topology that `base` chooses.
-        base: params that name topology and training settings; bits and Jacobian weights are replaced.
-        cost: what a candidate costs, by arithmetic: its bytes, or bit-operations.
-        most: no candidate may cost more, such as the bound of a constraint.
-
-    Raises:
-        SearchError: even the narrowest candidate costs more.
-    """
-    allocations = _allocations(space, sensitivity, base=base, cost=cost, most=most)
-    plain, *strengths = _jacobian_settings(space, sensitivity)
-    middle_budget = allocations[len(allocations) // 2]
-    pairs = [(bits, jacobian) for jacobian in (plain, *strengths[:1]) for bits in allocations]
-    pairs += [(middle_budget, jacobian) for jacobian in strengths[1:]]
-    found: dict[str, Params] = {}
-    for bits, jacobian in pairs:
-        params = {**base, **bits, **jacobian}
-        found.setdefault(space.decode(params).fingerprint, params)
-    return list(found.values())
-
-
-def _allocations(
-    space: SearchSpace,
-    sensitivity: Sensitivity,
-    *,
-    base: Mapping[str, ParamValue],
-    cost: Callable[[Candidate], float],
-    most: float,
-) -> list[Params]:
-    """Return the bits for every budget, the largest first."""
-
-    def cost_of(bits: Mapping[str, ParamValue]) -> float:
-        return cost(space.decode({**base, **bits}))
-
-    widest = {name: max(effects) for name, effects in sensitivity.bits.items()}
-    least = cost_of({name: min(effects) for name, effects in sensitivity.bits.items()})
-    if least > most:
-        raise SearchError(
-            f"the narrowest bits cost {least:g}, more than the {most:g} allowed; offer narrower bits or a smaller "
-            "topology."
-        )
-    largest = min(cost_of(widest), most)
-    bits: Params = dict(widest)
-    found = []
-    for share in sorted(_BUDGETS, reverse=True):
-        budget = least + share * (largest - least)
-        while cost_of(bits) > budget:
-            bits |= _cheapest_step(bits, sensitivity, cost_of)
-        found.append(dict(bits))
-    return found
-
-
-def _cheapest_step(
-    bits: Mapping[str, ParamValue], sensitivity: Sensitivity, cost_of: Callable[[Mapping[str, ParamValue]], float]
-) -> Params:
-    """Return the parameter to narrow, and to which width: the least added logit error for each unit of cost saved."""
-    present = cost_of(bits)
-    steps: list[tuple[bool, float, str, int]] = []
-    for name, effects in sensitivity.bits.items():
-        for choice, effect in effects.items():
-            if choice < bits[name]:
-                saved = present - cost_of({**bits, name: choice})
-                added = effect.logit_error - effects[int(bits[name])].logit_error
-                # A step may save nothing by itself, where the cost is a largest value; it comes after those that do.
-                steps.append((saved <= 0, added / saved if saved > 0 else added, name, -choice))
-    *_, name, negative = min(steps)  # of equal steps the shortest
-    return {name: -negative}
-
-
-def _jacobian_settings(space: SearchSpace, sensitivity: Sensitivity) -> list[Params]:
-    """Return the Jacobian weights of no strength, of the middle one, of the least and of the largest."""
-    choices = {
-        parameter.name: parameter.choices
-        for parameter in space.parameters
-        if parameter.name in sensitivity.jacobian_terms
-    }
-    none: Params = dict.fromkeys(choices, 0.0)
-    positive = sorted({value for offered in choices.values() for value in offered if value > 0})
-    if not positive:
-        return [none]
-    logs = {name: math.log(term) for name, term in sensitivity.jacobian_terms.items()}
-    mean = math.fsum(logs.values()) / len(logs)
-    settings = [none]
-    for strength in dict.fromkeys((positive[len(positive) // 2], positive[0], positive[-1])):
-        wanted = {name: strength * math.exp(mean - log) for name, log in logs.items()}
-        settings.append({name: nearest_choice([wanted[name]], offered) for name, offered in choices.items()})
-    return settings
-
-
 def _widest(space: SearchSpace, base: Mapping[str, ParamValue]) -> Params:
     bits = {
         parameter.name: max(parameter.choices)
@@ -269,9 +189,3 @@ def _widest(space: SearchSpace, base: Mapping[str, ParamValue]) -> Params:
 
 def _field(parameter: str) -> str:
     return parameter.rsplit(".", 1)[-1]
-
-
-def _cross_entropy(logits: NDArray[np.float64], y: Labels) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    return float((log_sum - shifted[np.arange(len(y)), y]).mean())

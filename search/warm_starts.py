@@ -93,14 +93,14 @@ class Transfer:
     Attributes:
         trials: those that fit, in the order that was given, each set of parameters once.
         n_moved: how many of them had a value that this space does not offer.
-        n_repeated: trials that became the same parameters as one before them.
-        n_dropped: trials of another topology: other layers, or a size that this space does not offer.
+        repeated: trials that became the same parameters as one before them.
+        dropped: trials of another topology: other layers, or a size that this space does not offer.
     """
 
     trials: tuple[TransferredTrial, ...]
     n_moved: int
-    n_repeated: int
-    n_dropped: int
+    repeated: tuple[int, ...]
+    dropped: tuple[int, ...]
 
 
 def transfer(candidates: Mapping[int, Candidate], space: SearchSpace) -> Transfer:
@@ -118,21 +118,22 @@ def transfer(candidates: Mapping[int, Candidate], space: SearchSpace) -> Transfe
     names = space.decode(_first_params(space)).policies
     trials: list[TransferredTrial] = []
     seen: set[str] = set()
-    n_dropped = n_repeated = 0
+    dropped: list[int] = []
+    repeated: list[int] = []
     for number, candidate in candidates.items():
         params = _params_of(candidate, space, layers) if candidate.policies.keys() == names.keys() else None
         if params is None:
-            n_dropped += 1
+            dropped.append(number)
             continue
         decoded = space.decode(params)
         if decoded.fingerprint in seen:
-            n_repeated += 1
+            repeated.append(number)
             continue
         seen.add(decoded.fingerprint)
         is_exact = decoded.fingerprint == candidate.fingerprint
         trials.append(TransferredTrial(number=number, params=MappingProxyType(params), is_exact=is_exact))
     n_moved = sum(not trial.is_exact for trial in trials)
-    return Transfer(trials=tuple(trials), n_moved=n_moved, n_repeated=n_repeated, n_dropped=n_dropped)
+    return Transfer(trials=tuple(trials), n_moved=n_moved, repeated=tuple(repeated), dropped=tuple(dropped))
 
 
 def driven_layers(space: SearchSpace) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from enum import Enum
 import numpy as np
 
 from search.trials import recovery
+from search.trials.discards import finish_discards
 from search.trials.parts import WorkerParts
 from search.trials.proposer import Proposer
 from search.trials.runner import TrialRunner
@@ -56,14 +57,17 @@ class Worker:
             Whether the work is done: every trial of the budget is finished, or every candidate of the space was tried.
 
         Raises:
+            StudyMismatchError: the stored specification is not the one that the study began with.
             SetupError: the study has a living worker of this name, or as many as its database bears.
             SpecError: the constraints leave nothing to try.
             StopRequestedError: somebody asked to stop while a trial was trained or the worker waited; the trial is
                 done again at the next start.
         """
         parts = self._parts
+        recovery.check_specification(parts)
         recovery.deliver_outboxes(parts)
         recovery.bury_the_dead(parts)
+        finish_discards(parts)
         parts.patience(lambda: parts.workers.join(parts.study.id, parts.identity, within_s=parts.lease_s))
         try:
             records = recovery.settle_recorded(parts)

@@ -11,6 +11,7 @@
     |-- StudyMismatchError          3   the stored study differs from what was given now
     |-- StorageError                4   the database cannot be reached or used
     |-- FencedError                 4   another worker has the trial now; a worker drops it and goes on
+    |-- WorkerFailedError           *   a worker process fails at every start; * its own exit code
     `-- TrialError                  -   one trial failed; recorded with its reason, the study goes on
 
 The command line turns any of them into one line and the exit code.
@@ -75,6 +76,14 @@ class FencedError(SearchError):
     """A worker's lease on a trial ended and another worker took it over; what comes from the first one is refused."""
 
     exit_code = 4
+
+
+class WorkerFailedError(SearchError):
+    """A worker process failed again and again; `exit_code` is the worker's own."""
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class TrialError(SearchError):

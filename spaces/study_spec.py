@@ -2,86 +2,33 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from spaces.effort_specs import EarlyStoppingSpec, WarmStartSpec
 from spaces.errors import SpecError
-from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS, WeightQuantizer
+from spaces.layer_policy import WeightQuantizer
 from spaces.objectives import Constraint, Objective
-from spaces.rungs import RungOrder, rung_epochs
+from spaces.rungs import rung_epochs
+from spaces.spec_values import (
+    ActivationBits,
+    Count,
+    Epsilon,
+    Epsilons,
+    Integer,
+    JacobianWeights,
+    NonNegative,
+    NonNegativeChoices,
+    Number,
+    Positive,
+    PositiveChoices,
+    Section,
+    WeightBits,
+)
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:
-        raise ValueError("at least one choice must be given; got none")
-    if len(set(values)) != len(values):
-        raise ValueError(f"choices must be distinct; got {list(values)}")
-    return values
-
-
-def _offers_zero(values: tuple[float, ...]) -> tuple[float, ...]:
-    if 0.0 not in values:
-        raise ValueError(
-            f"choices must contain 0.0, which trial 0, the baseline without Jacobian terms, takes; got {list(values)}"
-        )
-    return values
-
-
-def _bits_among(allowed: Sequence[int]) -> Any:
-    def check(values: tuple[int, ...]) -> tuple[int, ...]:
-        for value in values:
-            if value not in allowed:
-                raise ValueError(f"bits must be among {list(allowed)}; got {value}")
-        return values
-
-    return check
-
-
-def _number(value: Any) -> Any:
-    """Read '4/255' as the fraction that it is; leave everything else to pydantic."""
-    if isinstance(value, str):
-        try:
-            numerator, slash, denominator = value.partition("/")
-            return float(numerator) / (float(denominator) if slash else 1.0)
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"must be a number or a fraction such as '4/255'; got {value!r}") from None
-    return value
-
-
-# Strict: pydantic would else read true as 1 and "8" as 8. An integer still passes for a float.
-Integer: TypeAlias = Annotated[int, Field(strict=True)]
-Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-WeightBits: TypeAlias = Annotated[
-    tuple[Integer, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
-]
-ActivationBits: TypeAlias = Annotated[
-    tuple[Integer, ...],
-    BeforeValidator(_as_tuple),
-    AfterValidator(_bits_among(ACTIVATION_BITS)),
-    AfterValidator(_distinct),
-]
-NonNegative: TypeAlias = Annotated[Number, Field(ge=0)]
-Positive: TypeAlias = Annotated[Number, Field(gt=0)]
-NonNegativeChoices: TypeAlias = Annotated[
-    tuple[NonNegative, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)
-]
-PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
-JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
-Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
-Count: TypeAlias = Annotated[Integer, Field(ge=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class LayerRule(_Section):
+class LayerRule(Section):
     """Narrows or ties the choices of the layers whose name matches a shell-style pattern.
 
     With `tie`, all matched layers share one parameter for each field that the rule names.
@@ -100,7 +47,7 @@ class LayerRule(_Section):
         return self
 
 
-class LayerChoices(_Section):
+class LayerChoices(Section):
     """The choices of every quantizable layer, and rules that narrow or tie some of them."""
 
     weight_bits: WeightBits = (2, 3, 4, 6, 8)
@@ -110,7 +57,7 @@ class LayerChoices(_Section):
     rules: tuple[LayerRule, ...] = ()
 
 
-class TopologySpec(_Section):
+class TopologySpec(Section):
     """Which network family, and its topology choices.
 
     Attributes:
@@ -134,7 +81,7 @@ class TopologySpec(_Section):
         return {"width": self.width}
 
 
-class DataSpec(_Section):
+class DataSpec(Section):
     """Which data, and how it is split.
 
     Attributes:
@@ -164,7 +111,7 @@ class DataSpec(_Section):
         return self
 
 
-class TrainingSpec(_Section):
+class TrainingSpec(Section):
     """How a candidate is trained; a list of values makes a setting part of the search.
 
     Attributes:
@@ -199,7 +146,7 @@ class TrainingSpec(_Section):
         return {"learning_rate": self.learning_rate, "adversarial_weight": self.adversarial_weight}
 
 
-class ParentSpec(_Section):
+class ParentSpec(Section):
     """The float network that candidates start from: trained here, or read from the user's `.h5` file."""
 
     file: str | None = None
@@ -208,7 +155,7 @@ class ParentSpec(_Section):
     batch_size: Count = 128
 
 
-class RobustnessSpec(_Section):
+class RobustnessSpec(Section):
     """The L-inf radii at which candidates are attacked, in input units, and how hard.
 
     Attributes:
@@ -216,7 +163,7 @@ class RobustnessSpec(_Section):
         pgd_steps: gradient steps of PGD at each radius.
     """
 
-    epsilons: Annotated[tuple[Epsilon, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+    epsilons: Epsilons
     pgd_steps: Count = 10
 
     @model_validator(mode="after")
@@ -226,28 +173,7 @@ class RobustnessSpec(_Section):
         return self
 
 
-class EarlyStoppingSpec(_Section):
-    """Whether trainings that fall behind are stopped at rungs, epochs at which trials are compared; docs/study-file.md.
-
-    Attributes:
-        mode: "off" trains every trial to its end; "rungs" lets the best 1/eta of those that reached a rung go on;
-            "watch" measures and decides at every rung as "rungs" does and stores it, but lets all go on, so that
-            `search.stopping_replay` can tell what stopping would have saved and lost.
-        eta: the best 1/eta go on, and the rungs are a factor of eta apart.
-        first_fraction: the first rung is not before this part of the epochs, in (0, 1).
-        attack_examples: examples of the attack subset that a measurement at a rung attacks.
-        order: what decides between trials that do not dominate each other: how much volume a trial adds to the
-            others ("hypervolume"), or how far it is from them ("epsilon_net").
-    """
-
-    mode: Literal["off", "rungs", "watch"] = "off"
-    eta: Annotated[Integer, Field(ge=2)] = 3
-    first_fraction: Annotated[Positive, Field(lt=1)] = 0.25
-    attack_examples: Count = 64
-    order: RungOrder = "hypervolume"
-
-
-class BudgetSpec(_Section):
+class BudgetSpec(Section):
     """How much is spent: trials that are trained, baselines included."""
 
     trials: Annotated[Integer, Field(ge=2)] = 40
@@ -260,7 +186,7 @@ def _constraint(value: Any) -> Any:
         raise ValueError(str(error).rstrip(".")) from None
 
 
-class ObjectiveSpec(_Section):
+class ObjectiveSpec(Section):
     """One objective and the value that is worth nothing (a coordinate of the hypervolume's reference point)."""
 
     name: str
@@ -275,7 +201,7 @@ class ObjectiveSpec(_Section):
         return self
 
 
-class StudySpec(_Section):
+class StudySpec(Section):
     """Everything that defines a study; two runs with equal specs, data and versions are the same study."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -289,6 +215,7 @@ class StudySpec(_Section):
     objectives: Annotated[tuple[ObjectiveSpec, ...], Field(min_length=2)]
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = ()
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
+    warm_start: WarmStartSpec = WarmStartSpec()
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
@@ -305,6 +232,19 @@ class StudySpec(_Section):
                 f"parent.file = {self.parent.file!r} would be ignored, because training.start = 'scratch' begins with "
                 "random weights; leave parent.file out or set training.start = 'parent'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_start_has_a_source(self) -> Self:
+        warm = self.warm_start
+        if self.training.start == "scratch" and (warm.priors or warm.inherit):
+            raise ValueError(
+                f"warm_start.priors = {warm.priors} and warm_start.inherit = {str(warm.inherit).lower()} rest on a "
+                "float parent, which training.start = 'scratch' does without; set them to 0 and false or start from "
+                "the parent"
+            )
+        if warm.study == self.name:
+            raise ValueError(f"warm_start.study must be another study; {warm.study!r} is this one's own name")
         return self
 
     @model_validator(mode="after")
@@ -343,10 +283,11 @@ class StudySpec(_Section):
     def identity(self) -> dict[str, Any]:
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
-        The budget may grow between two runs of one study; everything else must stay. Early stopping that is off leaves
-        no trace, so a study that was stored before there was any is still the same.
+        The budget may grow between two runs of one study; everything else must stay. Early stopping and warm starts
+        that are off leave no trace, so a study that was stored before there were any is still the same.
         """
         unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
+        unused |= {"warm_start"} if self.warm_start.is_off else set()
         return self.model_dump(mode="json", exclude={"name", "budget"} | unused)
 
     @property

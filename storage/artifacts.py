@@ -17,6 +17,8 @@ from spaces.errors import ArtifactError
 from storage.sealed_files import sync_folder
 from storage.sql import normalize_url
 
+ROOT_VARIABLE = "SEARCH_ARTIFACTS"
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
 
@@ -24,12 +26,20 @@ _CHUNK_BYTES = 1 << 20
 def default_root(url: str) -> Path:
     """Return where the artifacts of a database lie: `studies.artifacts` beside `studies.db`.
 
-    For a database that is no file it is `cosearch.artifacts` in the current folder.
+    For a database that is no file it is the folder that the environment's SEARCH_ARTIFACTS names, which workers on
+    several machines must share. Without one, or where a bucket is named (`storage.artifact_bucket`), it is
+    `cosearch.artifacts` in the current folder.
     """
     parsed = make_url(normalize_url(url))
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Path(str(parsed.database)).with_suffix(".artifacts")
-    return Path("cosearch.artifacts")
+    named = os.environ.get(ROOT_VARIABLE, "")
+    return Path("cosearch.artifacts" if "://" in named or not named else named).expanduser()
+
+
+def is_digest(text: str) -> bool:
+    """Return whether a text is 64 lower-case hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def check_digest(digest: str) -> None:
@@ -38,7 +48,7 @@ def check_digest(digest: str) -> None:
     Raises:
         ArtifactError: it is not 64 lower-case hexadecimal digits.
     """
-    if _DIGEST.fullmatch(digest) is None:
+    if not is_digest(digest):
         raise ArtifactError(f"an artifact's digest is 64 lower-case hexadecimal digits (SHA-256); got {digest!r}.")
 
 
@@ -100,9 +110,17 @@ class ArtifactStore:
         Raises:
             ArtifactError: the file is missing or damaged.
         """
+        self.check(digest)
+        return self._target(digest)
+
+    def check(self, digest: str) -> None:
+        """Read a file and compare its content with the digest.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
         check_digest(digest)
         self._verify(digest, into=None)
-        return self._target(digest)
 
     def remove(self, digest: str) -> None:
         """Remove a file; one that is not there is no error.
@@ -125,7 +143,7 @@ class ArtifactStore:
             min_age_s: leave out what was written in the last so many seconds: a worker stores a file first and what
                 it means afterwards.
         """
-        found = (path for path in self._root.glob("??/*") if _DIGEST.fullmatch(path.name))
+        found = (path for path in self._root.glob("??/*") if is_digest(path.name))
         return {path.name for path in found if min_age_s <= 0 or _age_s(path) >= min_age_s}
 
     def _make_root(self) -> None:

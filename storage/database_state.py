@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
-from spaces.errors import StorageError
 from storage.artifacts import default_root
 from storage.file_systems import file_system
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.schema_version import known_revisions, stored_revision
-from storage.sql import masked, normalize_url, open_engine
+from storage.sql import masked, normalize_url, open_engine, url_errors
 
 # https://www.sqlite.org/fileformat2.html#file_format_version_numbers
 _HEADER_BYTES = 20
@@ -61,13 +59,8 @@ def database_place(storage: str) -> DatabasePlace:
         StorageError: it is no URL.
     """
     url = normalize_url(storage)
-    try:
+    with url_errors(url):
         file = _sqlite_file(url)
-    except (ArgumentError, ValueError):
-        # SQLAlchemy's own words may quote a part of the password.
-        raise StorageError(
-            f"{masked(url)!r} is no database URL; write e.g. studies.db or postgresql://user@host:5432/name."
-        ) from None
     return DatabasePlace(
         url=masked(url),
         file=file,

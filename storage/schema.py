@@ -157,6 +157,21 @@ class ParentRow(Row):
     details: Mapped[dict[str, Any]]
 
 
+class ParentLeaseRow(Row):
+    """Which worker trains a float parent, so that the others wait for it; studies share parents, so the key is all.
+
+    `epoch` grows when another worker takes it over; `expires_at` is in seconds since 1970 by the database's clock.
+    """
+
+    __tablename__ = "cosearch_parent_leases"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("cosearch_studies.id"))
+    owner: Mapped[str] = mapped_column(String(200))
+    epoch: Mapped[int]
+    expires_at: Mapped[float]
+
+
 class ArtifactRow(Row):
     """A named file of a trial, by the digest of its content."""
 
@@ -265,3 +280,45 @@ class AuditAttackRow(Row):
     distances: Mapped[bytes | None] = mapped_column(LargeBinary)
     details: Mapped[dict[str, Any]]
     elapsed_s: Mapped[float]
+
+
+class RefinementRow(Row):
+    """A candidate trained anew, for other epochs than in the search and with a seed of its own; never changed.
+
+    `measurement` is NULL and `reason` says why where the training failed.
+    """
+
+    __tablename__ = "cosearch_refinements"
+    __table_args__ = (
+        ForeignKeyConstraint(["study_id", "number"], ["cosearch_trials.study_id", "cosearch_trials.number"]),
+    )
+
+    study_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epochs: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    repeat: Mapped[int]
+    measurement: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reason: Mapped[str | None] = mapped_column(Text)
+    timings: Mapped[dict[str, Any]]
+    details: Mapped[dict[str, Any]]
+    finished_at: Mapped[datetime]
+
+
+class RefinementArtifactRow(Row):
+    """A named file of the model of a refinement, by the digest of its content."""
+
+    __tablename__ = "cosearch_refinement_artifacts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["study_id", "number", "epochs", "seed"],
+            [f"cosearch_refinements.{column}" for column in ("study_id", "number", "epochs", "seed")],
+        ),
+    )
+
+    study_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epochs: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), index=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from storage.schema import VERSION_TABLE
 from storage.sql import storage_errors
@@ -19,7 +19,12 @@ def stored_revision(engine: Engine) -> str | None:
         StorageError: the database failed.
     """
     with storage_errors(engine.url), engine.connect() as connection:
-        return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+        return read_revision(connection)
+
+
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of a database's tables within a transaction, None where it has none of ours."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
 def known_revisions() -> tuple[str, ...]:

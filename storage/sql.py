@@ -104,16 +104,12 @@ def open_engine(url: str) -> Engine:
         SetupError: the database's driver is not installed.
     """
     try:
-        parsed = make_url(normalize_url(url))
-        is_sqlite = parsed.get_backend_name() == "sqlite"
-        if is_sqlite:
-            _check_folder(parsed)
-        engine = create_engine(parsed) if is_sqlite else create_engine(parsed, **server_options(parsed))
-    except (ArgumentError, ValueError):
-        # SQLAlchemy's own words may quote a part of the password.
-        raise StorageError(
-            f"{masked(url)!r} is no database URL; write e.g. studies.db or postgresql://user@host:5432/name."
-        ) from None
+        with url_errors(url):
+            parsed = make_url(normalize_url(url))
+            is_sqlite = parsed.get_backend_name() == "sqlite"
+            if is_sqlite:
+                _check_folder(parsed)
+            engine = create_engine(parsed) if is_sqlite else create_engine(parsed, **server_options(parsed))
     except ModuleNotFoundError as error:
         raise SetupError(f"database {masked(url)} needs the Python package {error.name!r}; install it.") from None
     if is_sqlite:
@@ -159,6 +155,21 @@ def write_engine(engine: Engine) -> Engine:
     (SQLITE_BUSY at once, whatever the timeout).
     """
     return engine.execution_options(**{_BEGIN_IMMEDIATE: True})
+
+
+@contextmanager
+def url_errors(url: str) -> Iterator[None]:
+    """Turn what SQLAlchemy says of a text that is no URL, which may quote a part of the password, into our words.
+
+    Raises:
+        StorageError: the text was refused inside the block.
+    """
+    try:
+        yield
+    except (ArgumentError, ValueError):
+        raise StorageError(
+            f"{masked(url)!r} is no database URL; write e.g. studies.db or postgresql://user@host:5432/name."
+        ) from None
 
 
 @contextmanager

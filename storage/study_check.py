@@ -61,7 +61,7 @@ class StudyChecker:
         return StudyCheck(
             front=tuple(front),
             trials=tuple(trials),
-            artifacts=tuple(self._broken_files(uses)),
+            artifacts=tuple(self._broken_files(study_id, uses)),
             unreferenced=tuple(sorted(unreferenced)),
         )
 
@@ -94,14 +94,26 @@ class StudyChecker:
             self._artifacts.remove(digest)
         return len(unused)
 
-    def _broken_files(self, uses: list[tuple[str, str]]) -> list[str]:
+    def _broken_files(self, study_id: int, uses: list[tuple[str, str]]) -> list[str]:
+        broken = self._failures(uses)
+        if not broken:
+            return []
+        # A second look at these: a worker drops files, first from the database and then from the disk, while others
+        # are still being read here.
+        with self._transactions.reading() as session:
+            again = [(what, digest) for what, digest in references.uses(session, study_id) if digest in broken]
+        broken = self._failures(again)
+        return [f"{what}: {broken[digest]}" for what, digest in again if digest in broken]
+
+    def _failures(self, uses: list[tuple[str, str]]) -> dict[str, str]:
+        """Return digest -> what is wrong with its file, of the files that are missing or damaged."""
         broken: dict[str, str] = {}
         for digest in {digest for _, digest in uses}:
             try:
                 self._artifacts.path(digest)
             except ArtifactError as error:
                 broken[digest] = str(error)
-        return [f"{what}: {broken[digest]}" for what, digest in uses if digest in broken]
+        return broken
 
 
 def _odd_trials(session: Session, study_id: int) -> list[str]:

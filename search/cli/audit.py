@@ -2,13 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 
 if TYPE_CHECKING:
     from search.audit_setup import AuditOptions
@@ -22,7 +21,7 @@ def audit(
     study: StudyOption = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
     select: Annotated[str, typer.Option("--select", help="knee, best:<objective> or trial:<number>.")] = "knee",
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder to look for data in first.")] = None,
+    data_dir: DataDirOption = None,
     images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most.")] = 1000,
     quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the newest stored audit; attack nothing.")] = False,

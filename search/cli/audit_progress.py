@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from search.attacks.audit_clock import AuditProgress
+from search.cli.durations import left_text
 from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
 from storage.audits import AuditRecord
@@ -81,6 +82,4 @@ class AuditDisplay:
 
 
 def _left(progress: AuditProgress) -> str:
-    if progress.left_s is None or progress.left_s < 1:
-        return ""
-    return f"  left {int(progress.left_s // 60)}:{int(progress.left_s % 60):02d}"
+    return "" if progress.left_s is None or progress.left_s < 1 else left_text(progress.left_s)

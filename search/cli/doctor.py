@@ -4,8 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 if TYPE_CHECKING:
     from search.health.finding import Finding
@@ -24,9 +23,7 @@ _STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold r
 
 def doctor(
     storage: StorageOption = DEFAULT_STORAGE,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder to look for data in first, before SEARCH_DATA_DIR.")
-    ] = None,
+    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at packages, data, database, disk and threads; exit code 1 if something stops the work."""

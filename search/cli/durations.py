@@ -6,3 +6,8 @@ def clock_text(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def left_text(seconds: float) -> str:
+    """Return the time left as the end of a line."""
+    return f"  {clock_text(seconds)} left"

@@ -33,15 +33,22 @@ class StopAfterBatch:
         """Give Ctrl-C back."""
         signal.signal(signal.SIGINT, self._previous)
 
+    def check_not_lost(self) -> None:
+        """Make good what was seen of libraries: they drop the exception of a Ctrl-C while they are imported.
+
+        Raises:
+            KeyboardInterrupt: one was dropped.
+        """
+        if self._is_wanted:
+            raise KeyboardInterrupt
+
     def begin_training(self) -> None:
         """Let the next Ctrl-C wait for the batch.
 
         Raises:
-            KeyboardInterrupt: an earlier one was lost; it was seen that a library drops the exception while it is
-                imported.
+            KeyboardInterrupt: an earlier one was dropped.
         """
-        if self._is_wanted:
-            raise KeyboardInterrupt
+        self.check_not_lost()
         self._is_training = True
 
     def is_wanted(self) -> bool:

@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
-from search.cli.options import DEFAULT_STORAGE, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 from spaces.errors import SpecError
 
 if TYPE_CHECKING:
@@ -27,19 +28,20 @@ def launch(
     study: Annotated[str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.")] = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
     trials: Annotated[int | None, typer.Option("--trials", min=2, help="Trials to train, baselines included.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder to look for data in first, before SEARCH_DATA_DIR.")
-    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Worker processes on this machine; 1 works in this one.")
+    ] = 1,
+    data_dir: DataDirOption = None,
     data: Annotated[
         str | None, typer.Option("--data", help="'synthetic' draws images for a dry run, in a study of its own name.")
     ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="tpe, nsga2 or random.")] = "tpe",
+    sampler: SamplerOption = "tpe",
     parent: Annotated[Path | None, typer.Option("--parent", help="Your own float model of the topology, .h5.")] = None,
     early_stopping: Annotated[
         EarlyStoppingMode | None,
         typer.Option("--early-stopping", help="Stop trainings that fall behind at rungs; 'watch' only notes it."),
     ] = None,
-    keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep models that left the front too.")] = False,
+    keep_all: KeepAllOption = False,
 ) -> None:
     """Search: create the study or go on with it; ends with its Pareto front."""
     from search.bootstrap import LaunchOptions
@@ -63,16 +65,20 @@ def launch(
         overrides=overrides,
     )
     console = Console()
-    with StopAfterBatch(console) as interrupt:
-        name = _search(console, options, interrupt)
+    name = _search(console, options) if workers == 1 else _supervise(console, options, n_workers=workers)
     if name is None:
         console.print("stopped; the same command goes on where this one ended")
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_outcome(console, name, storage)
 
 
-def _search(console: Console, options: "LaunchOptions", interrupt: StopAfterBatch) -> str | None:
-    """Run the study's trials and return its name, None if Ctrl-C ended them before the work was done."""
+def _search(console: Console, options: "LaunchOptions") -> str | None:
+    """Run the study's trials here and return its name, None if Ctrl-C ended them before the work was done."""
+    with sigterm_as_ctrl_c(), StopAfterBatch(console) as interrupt:
+        return _work(console, options, interrupt)
+
+
+def _work(console: Console, options: "LaunchOptions", interrupt: StopAfterBatch) -> str | None:
     from search.bootstrap import prepare_worker
     from search.cli.progress import LaunchProgress
 
@@ -89,6 +95,29 @@ def _search(console: Console, options: "LaunchOptions", interrupt: StopAfterBatc
             return worker.study.name if worker.run() else None
     except StopRequestedError:
         return None
+
+
+def _supervise(console: Console, options: "LaunchOptions", *, n_workers: int) -> str | None:
+    """Run the study's trials in worker processes and return its name, None if Ctrl-C ended them before."""
+    from search.bootstrap import prepare_study
+    from search.cli.progress import LaunchProgress
+    from search.cli.supervision import supervise
+    from search.local_launch import LocalOptions, check_worker_count
+
+    check_worker_count(options.storage, n_workers)
+    with StopAfterBatch(console) as interrupt, console.status("preparing data and study"):
+        study = prepare_study(options)
+        interrupt.check_not_lost()
+    progress = LaunchProgress(console, n_workers=n_workers)
+    progress.is_synthetic = study.is_synthetic
+    local = LocalOptions(
+        storage=options.storage,
+        n_workers=n_workers,
+        data_dir=options.data_dir,
+        sampler=options.sampler,
+        keep_all=options.keep_all,
+    )
+    return study.name if supervise(console, study, local, progress) else None
 
 
 def _print_outcome(console: Console, name: str, storage: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from search.cli.durations import left_text
 from search.cli.synthetic import MARK
 from storage.records import TrialRecord, TrialState
 
@@ -35,9 +36,16 @@ class LaunchProgress:
         is_synthetic: whether every trial's figures are marked as those of synthetic data.
     """
 
-    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Draw on a console, a live display only where it is a terminal; `clock` gives seconds."""
+    def __init__(self, console: Console, *, n_workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+        """Draw on a console, a live display only where it is a terminal.
+
+        Args:
+            console: for the lines.
+            n_workers: that train at the same time and are heard here.
+            clock: gives seconds.
+        """
         self.is_synthetic = False
+        self._n_workers = n_workers
         self._console = console
         self._clock = clock
         self._progress = Progress(
@@ -68,8 +76,11 @@ class LaunchProgress:
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a float parent is being trained."""
-        described = ", ".join(f"{name} {value:g}" for name, value in choices.items())
-        self._print(f"training the float parent ({described}); it is kept for later trials and runs")
+        self._print(f"training the float parent ({_described(choices)}); it is kept for later trials and runs")
+
+    def parent_awaited(self, choices: Mapping[str, float]) -> None:
+        """Say why nothing happens here."""
+        self._print(f"another worker trains the float parent ({_described(choices)}); waiting for it")
 
     def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
@@ -90,7 +101,7 @@ class LaunchProgress:
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
         if self._began.done < done < total:
             # From the second batch on, because the network is traced in the first.
-            note += _left((now - self._began.at_s) / (done - self._began.done) * (total - done))
+            note += left_text((now - self._began.at_s) / (done - self._began.done) * (total - done))
         self._progress.update(self._training, description=what, completed=done, total=total, note=note)
         is_due = now - self._last_line > _LINE_EVERY_S
         if not self._console.is_terminal and is_due and progress.batch == progress.batches:
@@ -145,11 +156,9 @@ class LaunchProgress:
         """Return the time left, from the mean over this run's trials; parents to come are not foreseen."""
         if not self._trial_seconds or standing.trained >= standing.budget:
             return ""
-        return _left(sum(self._trial_seconds) / len(self._trial_seconds) * (standing.budget - standing.trained))
+        mean_s = sum(self._trial_seconds) / len(self._trial_seconds)
+        return left_text(mean_s * (standing.budget - standing.trained) / self._n_workers)
 
 
-def _left(seconds: float) -> str:
-    """Return the time left as the end of a line, in minutes and seconds, from an hour on with hours."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"  {hours}:{minutes:02d}:{rest:02d} left" if hours else f"  {minutes}:{rest:02d} left"
+def _described(choices: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in choices.items())

@@ -1,13 +1,12 @@
 """`worker`: one process that runs trials of a stored study, as any scheduler can start it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
-from search.cli.options import DEFAULT_STORAGE, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
 
 if TYPE_CHECKING:
@@ -17,15 +16,13 @@ if TYPE_CHECKING:
 def worker(
     study: Annotated[str, typer.Option("--study", help="Name of the stored study, or its TOML file.")],
     storage: StorageOption = DEFAULT_STORAGE,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder to look for data in first, before SEARCH_DATA_DIR.")
-    ] = None,
+    data_dir: DataDirOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Unique in the study; started again under it, it goes on.")
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads; without it, all.")] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="tpe, nsga2 or random.")] = "tpe",
-    keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep models that left the front too.")] = False,
+    sampler: SamplerOption = "tpe",
+    keep_all: KeepAllOption = False,
     with_stdin: Annotated[
         bool, typer.Option("--stop-with-stdin", help="Stop when standard input ends, for supervisors.")
     ] = False,

@@ -8,17 +8,9 @@ from typing import Protocol
 from search.launchers.restarts import RestartPolicy, WorkerExit
 from search.launchers.worker_log import WorkerLog
 from search.launchers.worker_process import WorkerProcess
-from spaces.errors import SearchError
+from spaces.errors import WorkerFailedError
 
 _TICK_S = 0.1
-
-
-class WorkerFailedError(SearchError):
-    """A worker failed again and again; `exit_code` is the worker's own."""
-
-    def __init__(self, message: str, *, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class LaunchListener(Protocol):

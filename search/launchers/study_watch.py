@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.listener import Listener, Standing
+from search.listener import Listener, Standing, read_standing
 from spaces.errors import StorageError
-from storage.records import TrialRecord, TrialState
+from storage.records import TrialRecord
 from storage.repository import Repository
 from storage.trial_feed import TrialFeed
 from storage.workers import WorkerRepository, WorkerState
@@ -140,14 +140,4 @@ class StudyWatch:
         return standing
 
     def _standing(self) -> Standing:
-        study = self._study
-        counts = study.repository.count_trials(study.study_id)
-        latest = study.repository.latest_revision(study.study_id)
-        trained = sum(count for state, count in counts.items() if state.is_budgeted and state is not TrialState.RUNNING)
-        return Standing(
-            trained=trained,
-            budget=study.budget,
-            refused=counts[TrialState.REFUSED],
-            front_size=latest.size,
-            hypervolume=latest.hypervolume,
-        )
+        return read_standing(self._study.repository, self._study.study_id, budget=self._study.budget)

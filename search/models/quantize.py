@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import qkeras
 from numpy.typing import NDArray
+
+# Before QKeras, which imports TensorFlow itself and would meet Keras 3.
+from search.runtime import tf
+
+# isort: split
+import qkeras
 
 from search.models.batch_norm import NORM_EPSILON
 from search.models.topology import (
@@ -24,7 +29,6 @@ from search.models.topology import (
     Rescale,
     Topology,
 )
-from search.runtime import tf
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy, WeightQuantizer
 

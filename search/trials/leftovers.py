@@ -1,5 +1,6 @@
 """Files that nobody needs any more once a trial is finished: models off the front, checkpoints of rungs."""
 
+from search.trials.discards import discarding
 from search.trials.parts import WorkerParts
 from spaces.search_space import BASELINE_NUMBERS
 
@@ -11,8 +12,8 @@ def remove_checkpoints(parts: WorkerParts, number: int) -> None:
     records = parts.patience(lambda: parts.rungs.rungs(parts.study.id, number=number))
     digests = {digest for record in records for digest in record.checkpoints.values()}
     if digests:
-        parts.patience(lambda: parts.rungs.drop_checkpoints(parts.study.id, number=number))
-        remove_unreferenced(parts, digests)
+        with discarding(parts, digests):
+            parts.patience(lambda: parts.rungs.drop_checkpoints(parts.study.id, number=number))
 
 
 def remove_models(parts: WorkerParts, number: int) -> None:
@@ -26,18 +27,12 @@ def remove_models(parts: WorkerParts, number: int) -> None:
         _remove_model(parts, superfluous)
 
 
-def remove_unreferenced(parts: WorkerParts, digests: set[str]) -> None:
-    """Remove those of some files that nothing in the database refers to."""
-    for digest in parts.patience(lambda: parts.repository.unreferenced(digests)):
-        parts.artifacts.remove(digest)
-
-
 def _remove_model(parts: WorkerParts, number: int) -> None:
     repository, study_id = parts.repository, parts.study.id
     digests = set(parts.patience(lambda: repository.artifacts(study_id, number)).values())
     if digests:
-        parts.patience(lambda: repository.drop_artifacts(study_id, number=number))
-        remove_unreferenced(parts, digests)
+        with discarding(parts, digests):
+            parts.patience(lambda: repository.drop_artifacts(study_id, number=number))
 
 
 def _pushed_off_front(parts: WorkerParts, number: int) -> set[int]:

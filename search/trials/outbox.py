@@ -60,6 +60,11 @@ class Outbox:
         digest = hashlib.sha256(worker.name.encode()).hexdigest()[:8]
         self._folder = root / f"{_UNSAFE.sub('_', worker.name)[:80]}-{digest}"
 
+    @property
+    def root(self) -> Path:
+        """The folder of outboxes."""
+        return self._root
+
     def put(self, result: Result) -> Letter:
         """Keep a result; when this returns, it is on disk.
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from search.sampling import Proposal
+from search.trials.first_trials import first_trials
 from search.trials.parts import WorkerParts
 from search.trials.refusals import arithmetic_violations
 from spaces.errors import SpecError
@@ -24,6 +25,7 @@ class Proposer:
         self._refusals = 0  # in a row
         self._left_over: list[int] = []
         self._kept: Proposal | None = None
+        self._is_prepared = parts.spec.warm_start.is_off
 
     def know(self, records: Sequence[TrialRecord]) -> None:
         """Learn what the study's trials have tried."""
@@ -39,12 +41,17 @@ class Proposer:
         self._refusals = self._refusals + 1 if record.state is TrialState.REFUSED else 0
 
     def next(self) -> Proposal:
-        """Return the next proposal.
+        """Return the next proposal; before the first one float parents may be trained and measured for it.
 
         Raises:
             SpecError: too many in a row were refused.
+            ParentError: a float parent could not be trained.
+            StopRequestedError: somebody asked to stop.
         """
         parts = self._parts
+        if not self._is_prepared:
+            parts.optuna_study.begin_with(first_trials(parts))
+            self._is_prepared = True
         if self._kept is not None:
             proposal, self._kept = self._kept, None
             return proposal

@@ -7,13 +7,30 @@ from search.processes import is_gone
 from search.trials.delivery import deliver_letter
 from search.trials.parts import WorkerParts
 from search.trials.settling import settle
-from spaces.errors import FencedError, SelectionError, SetupError
+from spaces.errors import FencedError, SelectionError, SetupError, StudyMismatchError
+from spaces.spec_files import parse_spec
 from storage.records import TrialRecord, TrialState
 from storage.workers import WorkerRecord, WorkerState
 
 _EVER_S = 1e9
 
 _log = logging.getLogger(__name__)
+
+
+def check_specification(parts: WorkerParts) -> None:
+    """Check that the specification is the one whose fingerprint was stored with the study.
+
+    Raises:
+        StudyMismatchError: it was damaged or changed in the database.
+    """
+    study = parts.study
+    found = parse_spec(study.spec, source=f"stored study {study.name!r}").fingerprint
+    if found != study.spec_fingerprint:
+        raise StudyMismatchError(
+            f"study {study.name!r} has a specification with the fingerprint {found[:12]}, but it began with "
+            f"{study.spec_fingerprint[:12]}: it was damaged or changed in the database. Restore that from a copy, or "
+            "start a study with a new name."
+        )
 
 
 def deliver_outboxes(parts: WorkerParts) -> None:

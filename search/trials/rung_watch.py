@@ -6,7 +6,7 @@ from dataclasses import asdict
 from search.early_stopping import Decision, RungPoint, RungRule, decide
 from search.evaluation import RungArrival
 from search.training.checkpoint import FitState
-from search.trials.leftovers import remove_unreferenced
+from search.trials.discards import discarding
 from search.trials.parts import WorkerParts
 from spaces.errors import ArtifactError
 from spaces.objectives import violations
@@ -78,18 +78,18 @@ class RungWatch:
         else:
             goes_on, content = known.goes_on, dict(known.decision)
         checkpoints = {_STATE_FILE: parts.artifacts.put(arrival.state.to_bytes())} if goes_on else {}
-        record = parts.patience(
-            lambda: parts.rungs.record(
-                self._claim.lease,
-                arrival.rung,
-                measurement=arrival.measurement,
-                goes_on=goes_on,
-                decision=content,
-                checkpoints=checkpoints,
+        before = set() if known is None else set(known.checkpoints.values()) - set(checkpoints.values())
+        with discarding(parts, before):
+            record = parts.patience(
+                lambda: parts.rungs.record(
+                    self._claim.lease,
+                    arrival.rung,
+                    measurement=arrival.measurement,
+                    goes_on=goes_on,
+                    decision=content,
+                    checkpoints=checkpoints,
+                )
             )
-        )
-        if known is not None:
-            remove_unreferenced(parts, set(known.checkpoints.values()))
         if not record.goes_on:
             curve = [asdict(epoch) for epoch in arrival.state.records]
             raise StoppedEarlyError(self._outcome(record, curve=curve, training_s=arrival.training_s))

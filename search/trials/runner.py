@@ -3,9 +3,10 @@
 import logging
 
 from search.evaluation import Evaluation, Watch
+from search.heartbeat import Heartbeat
 from search.training.fit import StopRequestedError
 from search.trials.delivery import deliver, store
-from search.trials.heartbeat import Heartbeat
+from search.trials.heartbeat import trial_heartbeat
 from search.trials.outbox import Result
 from search.trials.parts import WorkerParts
 from search.trials.refusals import refusal
@@ -36,7 +37,7 @@ class TrialRunner:
             if refused is not None:  # worked out again in no time, so it needs no outbox
                 return store(parts, Result(lease=claim.lease, outcome=refused, artifacts={}))
             parts.listener.trial_started(claim.trial, parts.standing())
-            heartbeat = Heartbeat(
+            heartbeat = trial_heartbeat(
                 claim.lease,
                 lease_s=parts.lease_s,
                 worker=parts.identity.name,

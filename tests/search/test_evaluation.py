@@ -1,18 +1,22 @@
 """What an evaluation depends on: the candidate and its seed, and nothing else."""
 
 import random
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from search.evaluation import Evaluator, RungArrival, Watch
+from search.inheritance import KeptModel
 from search.models.topologies import make_topology
 from search.runtime import tf
 from search.training.checkpoint import FitState
 from spaces.candidate import Candidate
+from spaces.effort_specs import EarlyStoppingSpec
 from spaces.layer_policy import LayerPolicy
 from spaces.measurement import Measurement
-from spaces.study_spec import EarlyStoppingSpec, StudySpec
+from spaces.study_spec import StudySpec
 from tests.search.trained_digits import NoParents, digits_dataset, digits_spec
 
 
@@ -134,3 +138,44 @@ def test_measurement_at_a_rung_attacks_few_examples_of_every_class_and_runs_the_
         "batch_invariant",
     ]
     assert all(check.is_precondition for check in measurement.checks)
+
+
+class OneKept:
+    """Has one kept model for every candidate."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._weights = weights
+
+    def nearest(self, candidate: Candidate) -> KeptModel:
+        return KeptModel(number=7, distance=2.0, weights=self._weights)
+
+
+@pytest.mark.slow
+def test_candidate_starts_from_the_kept_model_where_its_loss_is_lower() -> None:
+    parents, dataset, candidate = NoParents(), digits_dataset(), build_candidate()
+    spec = digits_spec()
+    spec = spec.model_copy(
+        update={
+            "training": spec.training.model_copy(update={"epochs": 1, "learning_rate": (1e-2,)}),
+            "parent": spec.parent.model_copy(update={"epochs": 1}),
+        }
+    )
+    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=bool)
+    alone = Evaluator(spec, dataset, parents).evaluate(candidate, seed=5, watch=watch)
+    assert "start" not in alone.details
+
+    heir = Evaluator(spec, dataset, parents, OneKept(alone.model.weights))
+    better = heir.evaluate(candidate, seed=5, watch=watch)
+    start = better.details["start"]
+    assert (start["taken"], start["nearest"], start["distance"]) == ("trial 7", 7, 2.0)
+    assert 0 < start["kept_loss"] < start["parent_loss"]
+    assert better.details["curve"][0]["cross_entropy"] < alone.details["curve"][0]["cross_entropy"]
+
+    zeros = {name: np.zeros_like(values) for name, values in alone.model.weights.items()}
+    refused = Evaluator(spec, dataset, parents, OneKept(zeros)).evaluate(candidate, seed=5, watch=watch)
+    start = refused.details["start"]
+    assert start["taken"] == "parent"
+    assert start["kept_loss"] > start["parent_loss"]
+    for name, values in alone.model.weights.items():
+        np.testing.assert_array_equal(values, refused.model.weights[name])
+    parents.close()

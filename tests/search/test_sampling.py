@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from search.models.topologies import digits_cnn
-from search.sampling import SAMPLERS, OptunaStudy, open_optuna_storage
+from search.samplers import SAMPLERS
+from search.sampling import OptunaStudy, open_optuna_storage
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import SearchSpace
@@ -76,6 +77,28 @@ def test_baselines_come_first_in_a_study_whose_first_one_was_enqueued_by_an_earl
     study.enqueue_trial({name: value for name, value in BASELINES[0].items() if name.startswith("*.")})
     assert len(study.trials) == 1
     assert run_trials(open_study(storage), 2) == BASELINES
+
+
+FIRST = [{**BASELINES[0], "*.weight_bits": bits, "*.activation_bits": 3} for bits in (2, 4)]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_first_trials_are_those_that_the_study_begins_with_whoever_asks(storage, sampler):
+    studies = [open_study(storage, sampler=sampler) for _ in range(2)]
+    for study in studies:
+        study.begin_with([*BASELINES, *FIRST])
+    proposals = [studies[number % 2].ask() for number in range(5)]
+    assert [proposal.params for proposal in proposals[:4]] == [*BASELINES, *FIRST]
+    assert stored(storage).trials[3].params == {name: FIRST[1][name] for name in stored(storage).trials[3].params}
+    again = open_study(storage, sampler=sampler)
+    again.begin_with([*BASELINES, *FIRST])
+    assert again.resume(3) == proposals[3]
+
+
+def test_first_trial_is_no_chance_where_others_were_refused(storage):
+    study = open_study(storage)
+    study.begin_with([*BASELINES, *FIRST])
+    assert [study.ask_at_random(lambda _: True).params for _ in range(4)] == [*BASELINES, *FIRST]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -87,7 +87,7 @@ def test_trial_of_an_equal_space_is_transferred_as_it_is():
     }
     found = transfer({12: space.decode(params)}, space)
     assert [(trial.number, dict(trial.params), trial.is_exact) for trial in found.trials] == [(12, params, True)]
-    assert (found.n_moved, found.n_repeated, found.n_dropped) == (0, 0, 0)
+    assert (found.n_moved, found.repeated, found.dropped) == (0, (), ())
 
 
 def test_values_that_are_not_offered_move_to_the_nearest():
@@ -135,17 +135,17 @@ def test_tied_layers_take_the_value_nearest_to_all():
     assert not trial.is_exact
 
 
-def test_trials_that_become_equal_are_kept_once_and_counted():
+def test_trials_that_become_equal_are_kept_once_and_named():
     wide = make_space({"match": "*", "weight_bits": [6, 8]})
     candidates = {4: four_layers(wide, **{"conv1.weight_bits": 6}), 2: four_layers(wide), 9: four_layers(wide)}
     found = transfer(candidates, make_space())
     assert [trial.number for trial in found.trials] == [4]
-    assert (found.n_moved, found.n_repeated) == (1, 2)
+    assert (found.n_moved, found.repeated) == (1, (2, 9))
 
 
-def test_trials_of_another_topology_are_dropped_and_counted():
+def test_trials_of_another_topology_are_dropped_and_named():
     wide = make_space(topology={"name": "digits_cnn", "width": [0.25, 1.0]})
     candidates = {1: two_layers(), 2: four_layers(wide, **{"topology.width": 0.25}), 3: four_layers(wide)}
     found = transfer(candidates, make_space())
     assert [trial.number for trial in found.trials] == [3]
-    assert found.n_dropped == 2
+    assert found.dropped == (1, 2)

@@ -138,3 +138,35 @@ def test_more_examples_at_a_rung_than_the_study_attacks_are_refused():
 def test_early_stopping_out_of_range_is_refused(key, value):
     with pytest.raises(SpecError, match=rf"early_stopping\.{key} = "):
         make_spec(early_stopping={"mode": "rungs", "attack_examples": 32, key: value})
+
+
+def test_warm_start_is_off_by_default_and_then_no_difference():
+    stored = make_spec().model_dump(mode="json")
+    del stored["warm_start"]
+    assert StudySpec.model_validate(stored).fingerprint == make_spec().fingerprint
+    assert make_spec().warm_start.is_off
+    assert make_spec(warm_start={"trials": 3}).fingerprint == make_spec().fingerprint
+
+
+@pytest.mark.parametrize("warm_start", [{"priors": 4}, {"inherit": True}, {"study": "other"}])
+def test_study_with_a_warm_start_is_another_study(warm_start):
+    spec = make_spec(warm_start=warm_start)
+    assert spec.fingerprint != make_spec().fingerprint
+    assert StudySpec.model_validate(spec.model_dump(mode="json")).fingerprint == spec.fingerprint
+
+
+@pytest.mark.parametrize(("key", "value"), [("priors", -1), ("priors", True), ("inherit", "yes"), ("trials", 0)])
+def test_warm_start_out_of_range_is_refused(key, value):
+    with pytest.raises(SpecError, match=rf"warm_start\.{key} = "):
+        make_spec(warm_start={key: value})
+
+
+@pytest.mark.parametrize("warm_start", [{"priors": 4}, {"inherit": True}])
+def test_warm_start_from_a_parent_that_is_not_used_is_refused(warm_start):
+    with pytest.raises(SpecError, match=r"rest on a float parent, which training\.start = 'scratch' does without"):
+        make_spec(training={"start": "scratch"}, warm_start=warm_start)
+
+
+def test_study_is_not_its_own_warm_start():
+    with pytest.raises(SpecError, match=r"warm_start\.study must be another study; 'small' is this one's own name"):
+        make_spec(warm_start={"study": "small"})

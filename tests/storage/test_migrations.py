@@ -29,8 +29,9 @@ with warnings.catch_warnings():
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = sorted(FIXTURES.glob("schema_*.db"))
 ATTACKED = [("square", (0.75, 0.25))]
-AUDITED = {"schema_0001": [], "schema_0002": ATTACKED, "schema_0003": ATTACKED}
-CHECKED = {"schema_0003": [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)]}
+FIRED = [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)]
+AUDITED = {"schema_0001": [], "schema_0002": ATTACKED, "schema_0003": ATTACKED, "schema_0004": ATTACKED}
+CHECKED = {"schema_0003": FIRED, "schema_0004": FIRED}
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def test_second_upgrade_changes_nothing(engine: Engine) -> None:
 def test_database_of_a_newer_version_is_refused(engine: Engine) -> None:
     with write_engine(engine).begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0004.*update the package"):
+    with pytest.raises(StorageError, match=r"newer version .*9999, known up to 0005.*update the package"):
         upgrade(engine)
 
 

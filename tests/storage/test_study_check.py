@@ -85,6 +85,29 @@ def test_truncated_and_missing_files_are_named_with_their_use(
     assert "No such file" in third
 
 
+def test_file_that_a_worker_drops_during_the_check_is_no_finding(
+    engine: Engine,
+    repository: Repository,
+    study: StudyRecord,
+    artifacts: ArtifactStore,
+    digests: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = artifacts.path
+
+    def drop_first(digest: str) -> Path:
+        # As a worker does whose trial left the front: first in the database, then on the disk.
+        repository.drop_artifacts(study.id, number=1)
+        artifacts.remove(digests["model 1"])
+        return read(digest)
+
+    monkeypatch.setattr(artifacts, "path", drop_first)
+    assert StudyChecker(engine, artifacts).check(study.id) == GOOD
+    damage(artifacts, digests["model 0"])
+    (found,) = StudyChecker(engine, artifacts).check(study.id).artifacts
+    assert found.startswith("file model.h5 of trial 0: ")
+
+
 @pytest.mark.usefixtures("digests")
 def test_rows_that_no_worker_wrote_are_named(checker: StudyChecker, study: StudyRecord, engine: Engine) -> None:
     tamper(engine, "UPDATE cosearch_trials SET lease_expires_at = NULL WHERE number = 2")

@@ -1,4 +1,4 @@
-"""Many workers: leases on trials, the workers themselves, and what was measured and decided at every rung."""
+"""Many workers: leases on trials and parents, the workers themselves, and what was decided at every rung."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.execute("UPDATE cosearch_trials SET lease_expires_at = 0 WHERE state = 'running'")
     op.create_index("ix_cosearch_artifacts_digest", "cosearch_artifacts", ["digest"])
     _create_workers()
+    _create_parent_leases()
     _create_rungs()
     _create_checkpoints()
 
@@ -34,6 +35,20 @@ def _create_workers() -> None:
         sa.Column("started_at", sa.Double(), nullable=False),
         sa.Column("last_seen_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("study_id", "name", name=f"pk_{table}"),
+        sa.ForeignKeyConstraint(["study_id"], ["cosearch_studies.id"], name=f"fk_{table}_study_id"),
+    )
+
+
+def _create_parent_leases() -> None:
+    table = "cosearch_parent_leases"
+    op.create_table(
+        table,
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(200), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=f"pk_{table}"),
         sa.ForeignKeyConstraint(["study_id"], ["cosearch_studies.id"], name=f"fk_{table}_study_id"),
     )
 

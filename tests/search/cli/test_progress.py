@@ -18,11 +18,11 @@ STANDING = Standing(trained=1, budget=3, refused=0, front_size=1, hypervolume=12
 class Shown:
     """A progress that writes text, and the seconds that its clock shows."""
 
-    def __init__(self, *, is_terminal: bool = False) -> None:
+    def __init__(self, *, is_terminal: bool = False, n_workers: int = 1) -> None:
         self.now_s = 0.0
         self._output = io.StringIO()
         console = Console(file=self._output, force_terminal=is_terminal, width=200, color_system=None)
-        self.progress = LaunchProgress(console, clock=lambda: self.now_s)
+        self.progress = LaunchProgress(console, n_workers=n_workers, clock=lambda: self.now_s)
 
     def lines(self) -> list[str]:
         return self._output.getvalue().splitlines()
@@ -129,6 +129,19 @@ def test_study_s_time_left_is_the_mean_trial_times_the_trials_to_come():
     assert first.endswith("[1/3]  front 1  hypervolume 12.5  1:00 left")
     assert second.endswith("[2/3]  front 1  hypervolume 12.5  0:45 left")
     assert third.endswith("[3/3]  front 1  hypervolume 12.5")
+
+
+def test_workers_share_the_trials_to_come():
+    shown = Shown(n_workers=4)
+    shown.progress.trial_finished(measured(0, seconds=60.0), replace(STANDING, budget=11))
+    # 10 trials of a minute, four at a time.
+    assert shown.lines()[0].endswith("[1/11]  front 1  hypervolume 12.5  2:30 left")
+
+
+def test_wait_for_another_worker_s_parent_is_explained():
+    shown = Shown()
+    shown.progress.parent_awaited({"width": 0.5})
+    assert shown.lines() == ["another worker trains the float parent (width 0.5); waiting for it"]
 
 
 def test_figures_of_synthetic_data_are_marked():

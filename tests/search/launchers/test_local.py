@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from search.launchers.local import LocalLauncher, LocalWorkers, WorkerFailedError
+from search.launchers.local import LocalLauncher, LocalWorkers
 from search.launchers.worker_log import claim_logs
-from spaces.errors import SetupError
+from spaces.errors import SetupError, WorkerFailedError
 from tests.search.launchers.fake_workers import (
     DEAF,
     ENDS,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from search.trials.heartbeat import Heartbeat
+from search.heartbeat import Heartbeat
+from search.trials.heartbeat import trial_heartbeat
 from spaces.errors import StorageError
 from storage.claims import Lease
 from storage.retrying import is_transient
@@ -44,7 +45,9 @@ class Database:
 
 
 def heartbeat(database: Any, *, lease_s: float = 0.03) -> Heartbeat:
-    return Heartbeat(LEASE, lease_s=lease_s, worker="w", claims=database, workers=database, is_transient=is_transient)
+    return trial_heartbeat(
+        LEASE, lease_s=lease_s, worker="w", claims=database, workers=database, is_transient=is_transient
+    )
 
 
 def eventually(what: Callable[[], bool]) -> bool:

@@ -1,0 +1,118 @@
+"""What a person sees while candidates are refined: a live line in a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from search.cli.durations import left_text
+from storage.refinements import RefinementRun
+
+if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
+    from search.refinement import PlannedRun
+    from search.training.fit import FitProgress
+
+_LINE_EVERY_S = 30.0
+
+
+class RefineProgress:
+    """Listens to a refinement and draws: run, epoch, time left."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Draw on a console, a live display only where it is a terminal; `clock` gives seconds."""
+        self._console, self._clock = console, clock
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal or console.quiet,
+        )
+        self._task = self._progress.add_task("refinement", total=None, note="")
+        self._n_done = self._n_runs = 0
+        self._what = ""
+        self._began: tuple[float, float] | None = None  # how many runs were done at the first batch here, and when
+        self._last_line = clock()
+
+    def __enter__(self) -> Self:
+        """Start the display."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the display."""
+        self._progress.stop()
+
+    def refinement_started(self, planned: "Sequence[PlannedRun]", *, n_stored: int) -> None:
+        """Say what is to be done, and what earlier commands have done."""
+        self._n_done, self._n_runs = n_stored, len(planned)
+        stored = f", {n_stored} of them stored already" if n_stored else ""
+        candidates = _counted(len({run.trial.number for run in planned}), "candidate")
+        self._print(f"refining {candidates}: {_counted(len(planned), 'training')}{stored}")
+        self._progress.update(self._task, completed=n_stored, total=len(planned))
+
+    def parent_started(self, choices: Mapping[str, float]) -> None:
+        """Say that a float parent is being trained."""
+        described = ", ".join(f"{name} {value:g}" for name, value in choices.items())
+        self._print(f"training the float parent ({described}), because its stored weights are not to be had")
+
+    def run_started(self, run: "PlannedRun") -> None:
+        """Show the run that is being trained."""
+        self._what = f"trial {run.trial.number}, seed {run.repeat + 1}"
+        self._progress.update(self._task, description=self._what, note="starting")
+
+    def fit_progressed(self, progress: "FitProgress") -> None:
+        """Move the bar."""
+        note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        if not progress.quantized:
+            self._progress.update(self._task, note=f"float parent: {note}")
+            return
+        now, batches = self._clock(), progress.epochs * progress.batches
+        position = self._n_done + ((progress.epoch - 1) * progress.batches + progress.batch) / batches
+        if self._began is None:  # after the first batch, in which the network is traced
+            self._began = position, now
+        note += self._left(position, now)
+        self._progress.update(self._task, completed=position, note=note)
+        is_due = now - self._last_line > _LINE_EVERY_S
+        if not self._console.is_terminal and is_due and progress.batch == progress.batches:
+            self._print(f"{self._what}: {note}")
+            self._last_line = now
+
+    def run_finished(self, run: RefinementRun) -> None:
+        """Print what the run gave, and the time left."""
+        self._n_done += 1
+        now = self._clock()
+        self._progress.update(self._task, completed=self._n_done)
+        left = f"[{self._n_done}/{self._n_runs}]{self._left(self._n_done, now)}"
+        self._last_line = now
+        if run.measurement is None:
+            self._print(f"{self._what}   failed: {run.reason}  {left}", style="red")
+            return
+        mark = "?" if run.measurement.masking_suspect else " "
+        self._print(
+            f"{self._what}{mark}  clean {run.measurement.clean_accuracy:.3f}  "
+            f"robust {run.measurement.robust_accuracy:.3f}  {left}"
+        )
+
+    def _left(self, position: float, now: float) -> str:
+        """Return the time left at the speed since the first batch here, measurements included."""
+        if self._began is None or position >= self._n_runs:
+            return ""
+        began, at_s = self._began
+        if position <= began:
+            return ""
+        return left_text((now - at_s) / (position - began) * (self._n_runs - position))
+
+    def _print(self, text: str, *, style: str | None = None) -> None:
+        # Without markup: a reason may hold square brackets.
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

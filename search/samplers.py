@@ -1,0 +1,99 @@
+"""Optuna's samplers with every argument given, and how a trial's number decides which sampler draws it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from spaces.errors import SpecError
+from spaces.search_space import ParamValue
+
+MakeSampler = Callable[[int], optuna.samplers.BaseSampler]  # of a seed, or of a trial's number
+
+
+def _tpe(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(
+        n_startup_trials=10,
+        n_ei_candidates=24,
+        multivariate=True,
+        group=False,
+        constant_liar=True,
+        seed=seed,
+    )
+
+
+def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIISampler(population_size=20, seed=seed)
+
+
+def _random(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, MakeSampler] = {"tpe": _tpe, "nsga2": _nsga2, "random": _random}
+
+
+def check_sampler(name: str) -> None:
+    """Raise a SpecError that lists the samplers where there is none of that name."""
+    if name not in SAMPLERS:
+        raise SpecError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}.")
+
+
+class GivenParams(optuna.samplers.RandomSampler):
+    """Proposes values that were decided before; like every random sampler it looks at each parameter by itself."""
+
+    def __init__(self, params: Mapping[str, ParamValue]) -> None:
+        super().__init__()
+        self._params = params
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> ParamValue:
+        """Return the value."""
+        del study, trial, param_distribution
+        return self._params[param_name]
+
+
+class NumberedSampler(optuna.samplers.BaseSampler):
+    """Gives every trial a sampler of its own, made from the trial's number.
+
+    So draws follow from the study's seed, the number and the trials so far, whichever process asks: two workers that
+    ask in the same moment get different numbers and so do not propose the same.
+    """
+
+    def __init__(self, make: MakeSampler) -> None:
+        self._make = make
+        self._latest: tuple[int, optuna.samplers.BaseSampler] | None = None
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Ask the trial's sampler."""
+        return self._of(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Ask the trial's sampler."""
+        return self._of(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Ask the trial's sampler."""
+        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Tell the trial's sampler."""
+        self._of(trial).before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Tell the trial's sampler."""
+        self._of(trial).after_trial(study, trial, state, values)
+
+    def _of(self, trial: FrozenTrial) -> optuna.samplers.BaseSampler:
+        if self._latest is None or self._latest[0] != trial.number:
+            self._latest = (trial.number, self._make(trial.number))
+        return self._latest[1]

@@ -1,0 +1,80 @@
+"""How the values of a study file are read and checked, before any of them means something."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("at least one choice must be given; got none")
+    if len(set(values)) != len(values):
+        raise ValueError(f"choices must be distinct; got {list(values)}")
+    return values
+
+
+def _offers_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    if 0.0 not in values:
+        raise ValueError(
+            f"choices must contain 0.0, which trial 0, the baseline without Jacobian terms, takes; got {list(values)}"
+        )
+    return values
+
+
+def _bits_among(allowed: Sequence[int]) -> Any:
+    def check(values: tuple[int, ...]) -> tuple[int, ...]:
+        for value in values:
+            if value not in allowed:
+                raise ValueError(f"bits must be among {list(allowed)}; got {value}")
+        return values
+
+    return check
+
+
+def _number(value: Any) -> Any:
+    """Read '4/255' as the fraction that it is; leave everything else to pydantic."""
+    if isinstance(value, str):
+        try:
+            numerator, slash, denominator = value.partition("/")
+            return float(numerator) / (float(denominator) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"must be a number or a fraction such as '4/255'; got {value!r}") from None
+    return value
+
+
+# Strict: pydantic would else read true as 1 and "8" as 8. An integer still passes for a float.
+Integer: TypeAlias = Annotated[int, Field(strict=True)]
+Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+WeightBits: TypeAlias = Annotated[
+    tuple[Integer, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
+]
+ActivationBits: TypeAlias = Annotated[
+    tuple[Integer, ...],
+    BeforeValidator(_as_tuple),
+    AfterValidator(_bits_among(ACTIVATION_BITS)),
+    AfterValidator(_distinct),
+]
+NonNegative: TypeAlias = Annotated[Number, Field(ge=0)]
+Positive: TypeAlias = Annotated[Number, Field(gt=0)]
+NonNegativeChoices: TypeAlias = Annotated[
+    tuple[NonNegative, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)
+]
+PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
+Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
+Epsilons: TypeAlias = Annotated[tuple[Epsilon, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+Boolean: TypeAlias = Annotated[bool, Field(strict=True)]
+Count: TypeAlias = Annotated[Integer, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of a study file: frozen, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)

@@ -1,0 +1,129 @@
+"""Killed workers and damaged files with real training: every figure as in a study that was never touched."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.bootstrap import LaunchOptions, Memory, open_memory, prepare_study
+from search.training.checkpoint import FitState
+from storage.maintenance import check_database
+from storage.records import TrialRecord, TrialState
+from tests.integration.tiny import clean_environment, write_tiny
+from tests.search.cli.running import make_runner
+
+pytestmark = pytest.mark.slow
+
+TRIALS = 4
+RUNGS = 2  # after 1 and 2 of 4 epochs
+CHANGES = {
+    "epochs = 1\n": "epochs = 4\n",
+    "[budget]\n": '[early_stopping]\nmode = "watch"\neta = 2\nattack_examples = 40\n[budget]\n',
+    "trials = 5\n": f"trials = {TRIALS}\n",
+}
+Process = subprocess.Popen[str]
+
+
+def prepared(folder: Path) -> Path:
+    """Return the folder with the stored study, of which nothing is trained."""
+    path = write_tiny(folder, CHANGES)
+    options = {"data_dir": None, "synthetic": False, "sampler": "random", "keep_all": False, "overrides": {}}
+    prepare_study(LaunchOptions(study=str(path), storage=str(folder / "studies.db"), **options))
+    return folder
+
+
+def start_worker(folder: Path, name: str, *, dies_at: int | None = None) -> Process:
+    """Start a worker whose candidates follow from the trials' numbers, on one thread for equal rounding."""
+    module = ["search"] if dies_at is None else ["tests.integration.faults.dying_search", str(dies_at)]
+    command = [sys.executable, "-m", *module, "worker", "--study", "tiny", "--name", name]
+    command += ["--threads", "1", "--sampler", "random", "--storage", str(folder / "studies.db")]
+    return subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run_worker(folder: Path, name: str, *, dies_at: int | None = None) -> tuple[int, str]:
+    """Run a worker to its end and return its exit code and what it said on stderr."""
+    process = start_worker(folder, name, dies_at=dies_at)
+    _, errors = process.communicate()
+    return process.returncode, errors
+
+
+def memory_of(folder: Path) -> tuple[Memory, int]:
+    memory = open_memory(str(folder / "studies.db"))
+    return memory, memory.repository.get_study("tiny").id
+
+
+def trials(folder: Path) -> list[TrialRecord]:
+    memory, study_id = memory_of(folder)
+    return memory.repository.trials(study_id)
+
+
+def figures(folder: Path) -> list[object]:
+    assert check_database(str(folder / "studies.db")).is_good
+    return [(record.number, record.seed, record.candidate, record.measurement) for record in trials(folder)]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = prepared(tmp_path_factory.mktemp("untouched"))
+    assert run_worker(folder, "a") == (0, "")
+    assert [record.state for record in trials(folder)] == [TrialState.COMPLETE] * TRIALS
+    return folder
+
+
+def test_training_goes_on_from_the_rung_before_a_truncated_checkpoint(untouched, tmp_path):
+    prepared(tmp_path)
+    assert run_worker(tmp_path, "a", dies_at=3 * RUNGS)[0] == -signal.SIGKILL
+    memory, study_id = memory_of(tmp_path)
+    (left,) = memory.repository.trials(study_id, state=TrialState.RUNNING)
+    first, newest = memory.rungs.rungs(study_id, number=left.number)
+    (digest,) = first.checkpoints.values()
+    kept = FitState.from_bytes(memory.artifacts.get(digest))
+    (digest,) = newest.checkpoints.values()
+    truncate(memory.artifacts.path(digest))
+
+    code, errors = run_worker(tmp_path, "a")
+    assert code == 0
+    assert f"trial {left.number} cannot go on from rung 1: artifact {digest}" in errors
+    assert "is damaged" in errors
+    assert figures(tmp_path) == figures(untouched)
+    # The first epoch was not trained again: it has the seconds that it took before the kill.
+    curve = trials(tmp_path)[left.number].details["curve"]
+    assert [epoch["elapsed_s"] for epoch in curve[:1]] == [record.elapsed_s for record in kept.records]
+
+
+def test_study_of_two_workers_one_of_which_is_killed_has_the_figures_of_an_untouched_one(untouched, tmp_path):
+    prepared(tmp_path)
+    # Killed in its second trial.
+    workers = [start_worker(tmp_path, "a", dies_at=RUNGS + 1), start_worker(tmp_path, "b")]
+    workers[0].communicate()
+    assert workers[0].returncode == -signal.SIGKILL
+    assert run_worker(tmp_path, "a")[0] == 0
+    workers[1].communicate()
+    assert workers[1].returncode == 0
+    assert figures(tmp_path) == figures(untouched)
+    assert {record.owner for record in trials(tmp_path)} == {"a", "b"}
+
+
+def test_truncated_model_is_refused_by_its_hash(untouched, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(untouched, tmp_path / "copy")
+    memory, study_id = memory_of(folder)
+    member = memory.repository.front(study_id)[0]
+    digest = memory.repository.artifacts(study_id, member.number)["weights.npz"]
+    truncate(memory.artifacts.path(digest))
+    monkeypatch.chdir(folder)
+    run = make_runner(monkeypatch, capsys)
+    exported = run("export", "--study", "tiny", "--select", f"trial:{member.number}", "--out", "out")
+    assert exported.code == 2
+    assert f"artifact {digest}" in exported.errors
+    assert "is damaged" in exported.errors
+    assert not list(Path().glob("out/*/*"))
+    checked = run("db", "check")
+    assert checked.code == 1
+    assert f"file weights.npz of trial {member.number}: artifact {digest}" in checked.output
