@@ -18,6 +18,7 @@ from storage.artifacts import ArtifactStore, default_root
 from storage.audits import AuditRepository
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
+from storage.parent_leases import ParentLeases
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.retrying import retrying
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_LEASE_S = 60.0
 
-_START_S = 120.0  # how long a worker that joins waits for a database that is away
+_START_S = 120.0  # how long a start waits for a database that is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Memory:
     claims: ClaimRepository
     workers: WorkerRepository
     rungs: RungRepository
+    parent_leases: ParentLeases
     audits: AuditRepository
     artifacts: ArtifactStore
 
@@ -120,6 +122,7 @@ def create_memory(storage: str) -> Memory:
         claims=ClaimRepository(engine),
         workers=WorkerRepository(engine),
         rungs=RungRepository(engine),
+        parent_leases=ParentLeases(engine),
         audits=AuditRepository(engine),
         artifacts=ArtifactStore(default_root(url)),
     )
@@ -176,8 +179,7 @@ def join_worker(options: WorkerOptions, listener: "Listener", should_stop: Calla
     from search.study_identity import check_fits, check_same_study
 
     check_sampler(options.sampler)
-    # A worker that is started again in the middle of an outage is not to give up before those that are training.
-    memory = retrying(lambda: open_memory(options.storage), deadline_s=_START_S, rng=random.Random())
+    memory = _wait_for(lambda: open_memory(options.storage))
     study = memory.repository.get_study(options.study)
     spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
     dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
@@ -217,7 +219,7 @@ def _prepare(options: LaunchOptions) -> _Prepared:
         topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
         space = SearchSpace(spec, topologies[0].slots)
         check_fits(spec, dataset, topologies)
-    memory = create_memory(options.storage)
+    memory = _wait_for(lambda: create_memory(options.storage))
     if spec.warm_start.study is not None:
         memory.repository.get_study(spec.warm_start.study)
     study = find_or_create(memory.repository, spec, dataset)
@@ -227,6 +229,11 @@ def _prepare(options: LaunchOptions) -> _Prepared:
         _log.log(logging.WARNING if others.dropped or not others.trials else logging.INFO, "%s", others.sentence())
     _open_optuna_study(prepared, options.sampler)  # so that workers which start together find its tables
     return prepared
+
+
+def _wait_for(open_database: Callable[[], Memory]) -> Memory:
+    """Open a database that may be away: a start in the middle of an outage waits like those that train."""
+    return retrying(open_database, deadline_s=_START_S, rng=random.Random())
 
 
 def _open_optuna_study(prepared: _Prepared, sampler: str) -> "OptunaStudy":
@@ -248,6 +255,7 @@ def _make_worker(
     from search.evaluation import Evaluator
     from search.parent_store import ParentStore
     from search.patience import Patience
+    from search.shared_parents import SharedParents
     from search.trials.kept_models import StudyModels
     from search.trials.outbox import Outbox
     from search.trials.parts import WorkerParts
@@ -257,13 +265,22 @@ def _make_worker(
     identity = this_worker(options.name)
     # Not seeded by the study: workers that lost the same server must not come back in the same moment.
     patience = Patience(should_stop, rng=random.Random())
-    parents = ParentStore(
+    store = ParentStore(
         spec,
         prepared.dataset,
         study_id=study.id,
         repository=memory.repository,
         artifacts=memory.artifacts,
         patience=patience,
+    )
+    parents = SharedParents(
+        store,
+        memory.parent_leases,
+        study_id=study.id,
+        worker=identity.name,
+        lease_s=options.lease_s,
+        patience=patience,
+        on_wait=listener.parent_awaited,
     )
     kept = StudyModels(
         study, prepared.space, repository=memory.repository, artifacts=memory.artifacts, patience=patience

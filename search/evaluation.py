@@ -5,7 +5,7 @@ One workbench per topology holds everything that is traced once and used by ever
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from search.data.dataset import Dataset
@@ -15,9 +15,9 @@ from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
 from search.models.network import Mode
 from search.models.trained_model import TrainedModel
-from search.parents import Parent, ParentSource
+from search.parents import Parent, ParentSource, TrainedParent
 from search.sensitivity import ExaminedParent, measure_sensitivity
-from search.training.checkpoint import EpochRecord, FitState
+from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.fit import AfterEpoch, FitPlan, FitProgress, fit
 from search.training.plans import candidate_plan, parent_plan
 from search.workbench import Workbench, Workbenches
@@ -188,7 +188,7 @@ class Evaluator:
         if self._kept is None:
             return {}
         if resumed is not None:  # its weights come with it, wherever they began
-            return {"start": {"taken": f"checkpoint after {len(resumed.records)} epochs"}}
+            return {"start": {"taken": "checkpoint", "epochs": len(resumed.records)}}
         kept = self._kept.nearest(candidate)
         if kept is None:
             return {"start": {"taken": "parent"}}
@@ -208,12 +208,15 @@ class Evaluator:
         return bench.parent, bench.integer_bits
 
     def _parent(self, bench: Workbench, choices: Mapping[str, float], watch: Watch) -> Parent:
-        kept = self._parents.find(bench.topology, choices)
-        if kept is not None:
-            return kept
-        watch.on_parent(choices)
+        def train(checkpoint: FitCheckpoint, is_lost: Callable[[], bool]) -> TrainedParent:
+            watch.on_parent(choices)
+            ending = replace(watch, should_stop=lambda: is_lost() or watch.should_stop())
+            return self._train_parent(bench, checkpoint, ending)
+
+        return self._parents.obtain(bench.topology, choices, train)
+
+    def _train_parent(self, bench: Workbench, checkpoint: FitCheckpoint, watch: Watch) -> TrainedParent:
         settings = self._spec.parent
-        checkpoint = self._parents.checkpoint(choices)
         bench.network.initialize(self._spec.seed)
         plan = parent_plan(self._spec, self._dataset)
         try:
@@ -236,9 +239,7 @@ class Evaluator:
             source="trained here",
         )
         elapsed_s = sum(record.elapsed_s for record in curve)
-        kept = self._parents.keep(choices, parent, {"epochs": settings.epochs, "training_s": elapsed_s})
-        checkpoint.clear()
-        return kept
+        return TrainedParent(parent=parent, details={"epochs": settings.epochs, "training_s": elapsed_s})
 
     def _train(
         self, bench: Workbench, candidate: Candidate, seed: int, watch: Watch, start: FitState | None

@@ -54,16 +54,8 @@ class TrainParent(Protocol):
 
 
 class ParentSource(Protocol):
-    """Where parents are kept between runs."""
+    """Where parents come from: those of earlier trials and of other workers, and new ones."""
 
-    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
-        """Return the kept parent of a topology, or None."""
-        ...
-
-    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
-        """Return where a parent's unfinished training is kept."""
-        ...
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        """Keep a parent, and return the one that is kept: another worker may have been first."""
+    def obtain(self, topology: Topology, choices: Mapping[str, float], train: TrainParent) -> Parent:
+        """Return the parent of a topology with these choices; `train` makes it where there is none yet."""
         ...

@@ -67,6 +67,7 @@ class Worker:
         recovery.check_specification(parts)
         recovery.deliver_outboxes(parts)
         recovery.bury_the_dead(parts)
+        parts.outbox.remove_strays()
         finish_discards(parts)
         parts.patience(lambda: parts.workers.join(parts.study.id, parts.identity, within_s=parts.lease_s))
         try:

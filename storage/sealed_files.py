@@ -8,6 +8,8 @@ from pathlib import Path
 
 from spaces.errors import ArtifactError
 
+TEMPORARY = ".tmp"  # how the name of a file ends that is being written; a kill leaves it behind
+
 
 def seal(payload: bytes) -> bytes:
     """Return the payload after a line with its SHA-256."""
@@ -34,7 +36,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         ArtifactError: it cannot be written; the old file is as it was.
     """
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from search.launchers.ray_worker import ActorProcess, ActorTask, RayWorker, WorkerEnd
+from search.launchers.ray_worker import ActorProcess, ActorTask, Body, RayWorker, WorkerEnd
 from spaces.errors import SetupError
 
 _NAMESPACE = "cosearch"
@@ -55,14 +55,18 @@ class Node:
 class RayActor:
     """One actor, restarted by Ray with a new process whenever it loses one; every method returns at once."""
 
-    def __init__(self, ray: Any, handle: Any) -> None:
-        """Take over an actor that was created just now; it may wait long for a node with room."""
-        self._ray, self._handle = ray, handle
+    def __init__(self, ray: Any, handle: Any, body: Body) -> None:
+        """Take over an actor that was created just now, for some work; it may wait long for a node with room."""
+        self._ray, self._handle, self._body = ray, handle, body
         self._asked: Any = None
         self._running: Any = None
 
     def process(self) -> ActorProcess | None:
-        """Return the process that the actor has, None while it waits for one."""
+        """Return the process that the actor has, None while it waits for one.
+
+        Raises:
+            SetupError: no process of the nodes can take the worker.
+        """
         if self._asked is None:
             # Asked again by Ray until a process answers, on whichever node.
             self._asked = self._handle.process.options(max_task_retries=-1).remote()
@@ -71,13 +75,19 @@ class RayActor:
         asked, self._asked = self._asked, None
         try:
             found: ActorProcess = self._ray.get(asked)
+        except self._ray.exceptions.ActorDiedError as error:
+            # Ray restarts without end what dies later: this one could not even begin.
+            raise SetupError(
+                f"a worker cannot begin on the cluster: {_last_line(error)}; install the same version of this package "
+                "on every node."
+            ) from error
         except self._ray.exceptions.RayActorError:  # between two processes
             return None
         return found
 
     def run(self) -> None:
         """Begin the work."""
-        self._running = self._handle.run.remote()
+        self._running = self._handle.run.remote(self._body)
 
     def ended(self) -> WorkerEnd | None:
         """Return how the work ended, None while it goes on; to be asked after `run` only."""
@@ -144,7 +154,9 @@ class RayCluster:
             )
             with suppress(self._ray.exceptions.ActorAlreadyExistsError):
                 # The address keeps the workers of two clusters apart.
-                actors.append(RayActor(self._ray, made.remote(task, name=f"ray-{address}-{number}")))
+                name = f"ray-{address}-{number}"
+                handle = made.remote(name=name, n_threads=task.n_threads, environment=task.environment)
+                actors.append(RayActor(self._ray, handle, task.body))
         return actors
 
 
@@ -196,5 +208,13 @@ def _knock(address: str) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return _lines(error)[0]
+
+
+def _last_line(error: BaseException) -> str:
+    """Return the line in which a traceback names what was raised."""
+    return _lines(error)[-1]
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

@@ -33,7 +33,11 @@ class Actor(Protocol):
     """One worker's actor, as `search.launchers.ray_cluster.RayActor` tells."""
 
     def process(self) -> ActorProcess | None:
-        """Return the process that the actor has, None while it waits for one."""
+        """Return the process that the actor has, None while it waits for one.
+
+        Raises:
+            SetupError: it never gets one that works.
+        """
         ...
 
     def run(self) -> None:
@@ -113,6 +117,7 @@ class RayLauncher:
 
         Raises:
             WorkerFailedError: a worker fails at every start; the others were stopped.
+            SetupError: the nodes cannot take a worker.
             StorageError: the database failed for a reason that does not pass.
         """
         try:

@@ -54,12 +54,12 @@ DONE, STOPPED = WorkerEnd(code=0), WorkerEnd(code=130, reason="it was stopped")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorTask:
-    """What every actor is given.
+    """What the workers on a cluster do.
 
     Attributes:
-        body: the work; not shown, because it may hold a password.
-        n_threads: that a worker computes with.
-        environment: variables of the actor's process.
+        body: the work of each; not shown, because it may hold a password.
+        n_threads: that each computes with.
+        environment: variables of the actors' processes.
     """
 
     body: Body = field(repr=False)
@@ -73,11 +73,13 @@ class RayWorker:
     Its process is not used for a second `run`: TensorFlow and connections would be those of the first.
     """
 
-    def __init__(self, task: ActorTask, *, name: str) -> None:
-        """Prepare a fresh process, before anything imports TensorFlow."""
-        os.environ.update(task.environment)
-        limit_threads(task.n_threads)
-        self._body = task.body
+    def __init__(self, *, name: str, n_threads: int, environment: Mapping[str, str]) -> None:
+        """Prepare a fresh process.
+
+        The work itself comes later, with `run`: to unpickle it may import TensorFlow.
+        """
+        os.environ.update(environment)
+        limit_threads(n_threads)
         self._process = ActorProcess(token=uuid.uuid4().hex, name=name, host=platform.node(), pid=os.getpid())
         self._is_stop_wanted = threading.Event()
 
@@ -85,10 +87,10 @@ class RayWorker:
         """Return which process answers."""
         return self._process
 
-    def run(self) -> WorkerEnd:
+    def run(self, body: Body) -> WorkerEnd:
         """Do the work; an error that the service knows is returned, any other one raised."""
         try:
-            return DONE if self._body(self._process.name, self._is_stop_wanted.is_set) else STOPPED
+            return DONE if body(self._process.name, self._is_stop_wanted.is_set) else STOPPED
         except SearchError as error:
             return WorkerEnd(code=error.exit_code, reason=str(error))
 

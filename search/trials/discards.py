@@ -1,4 +1,4 @@
-"""Files that the database is about to forget, noted beside the outboxes, so that a kill in between leaves none of them.
+"""Files that the database is about to forget, noted in the outbox, so that a kill in between leaves none of them.
 
 A row goes first and its file afterwards, because a row whose file is missing is an error and a file without a row only
 takes space. A note lasts from before the one until after the other; what a dead worker noted, others remove.
@@ -18,7 +18,7 @@ from spaces.errors import ArtifactError
 from storage.sealed_files import replace_file, seal, unseal
 from storage.workers import WorkerIdentity
 
-_FOLDER = "discards"
+_PREFIX = "discard-"
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def discarding(parts: WorkerParts, digests: set[str]) -> Iterator[None]:
 
 def finish_discards(parts: WorkerParts) -> None:
     """Remove what this worker's earlier process, or dead ones of this host, were about to remove."""
-    for note in sorted((parts.outbox.root / _FOLDER).glob("*.json")):
+    for note in sorted(parts.outbox.root.glob(f"*/{_PREFIX}*.json")):
         try:
             value = json.loads(unseal(note.read_bytes()))
         except FileNotFoundError:  # its worker has just removed it
@@ -54,7 +54,7 @@ def finish_discards(parts: WorkerParts) -> None:
 
 
 def _write(parts: WorkerParts, digests: set[str]) -> Path | None:
-    note = parts.outbox.root / _FOLDER / f"{uuid.uuid4().hex}.json"
+    note = parts.outbox.folder / f"{_PREFIX}{uuid.uuid4().hex}.json"
     value = {"worker": asdict(parts.identity), "digests": sorted(digests)}
     try:
         replace_file(note, seal(json.dumps(value).encode()))

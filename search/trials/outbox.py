@@ -15,7 +15,7 @@ from spaces.errors import ArtifactError
 from storage.claims import Lease
 from storage.conversion import plain_json
 from storage.records import TrialOutcome
-from storage.sealed_files import replace_file, seal, unseal
+from storage.sealed_files import TEMPORARY, replace_file, seal, unseal
 from storage.workers import WorkerIdentity
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -64,6 +64,16 @@ class Outbox:
     def root(self) -> Path:
         """The folder of outboxes."""
         return self._root
+
+    @property
+    def folder(self) -> Path:
+        """This worker's own folder in it."""
+        return self._folder
+
+    def remove_strays(self) -> None:
+        """Remove what this worker's earlier process had begun to write when it was killed."""
+        for stray in self._folder.glob(f"*{TEMPORARY}"):
+            stray.unlink(missing_ok=True)
 
     def put(self, result: Result) -> Letter:
         """Keep a result; when this returns, it is on disk.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.evaluation import Evaluator
-from search.listener import Listener, Standing
+from search.listener import Listener, Standing, read_standing
 from search.patience import Patience
 from search.sampling import OptunaStudy
 from search.trials.outbox import Outbox
@@ -13,7 +13,7 @@ from spaces.search_space import SearchSpace
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.claims import ClaimRepository
-from storage.records import StudyRecord, TrialState
+from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.rungs import RungRepository
 from storage.workers import WorkerIdentity, WorkerRepository
@@ -53,13 +53,5 @@ class WorkerParts:
 
     def standing(self) -> Standing:
         """Return where the study stands."""
-        counts = self.patience(lambda: self.repository.count_trials(self.study.id))
-        latest = self.patience(lambda: self.repository.latest_revision(self.study.id))
-        budgeted = sum(count for state, count in counts.items() if state.is_budgeted)
-        return Standing(
-            trained=budgeted - counts[TrialState.RUNNING],
-            budget=self.spec.budget.trials,
-            refused=counts[TrialState.REFUSED],
-            front_size=latest.size,
-            hypervolume=latest.hypervolume,
-        )
+        budget = self.spec.budget.trials
+        return self.patience(lambda: read_standing(self.repository, self.study.id, budget=budget))

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,10 +24,9 @@ from search.evaluation import Evaluation, Evaluator, Watch
 from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.parent_store import ParentStore
-from search.parents import Parent
+from search.parents import Parent, TrainParent
 from search.patience import Patience
 from search.study_data import check_same_data, load_data
-from search.training.checkpoint import FitCheckpoint
 from search.training.fit import StopRequestedError
 from spaces.candidate import Candidate
 from spaces.errors import SelectionError
@@ -82,17 +80,12 @@ class _StoredParent:
     def __init__(self, store: ParentStore) -> None:
         self._store = store
 
-    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent:
+    def obtain(self, topology: Topology, choices: Mapping[str, float], train: TrainParent) -> Parent:
+        del train
         parent = self._store.find(topology, choices)
         if parent is None:
             raise SelectionError(f"no float parent is stored for {dict(choices)}; launch the study first.")
         return parent
-
-    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
-        raise AssertionError("a parent is being trained although one is stored")
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        raise AssertionError("a parent was trained although one is stored")
 
 
 def few_candidates(spec: StudySpec, dataset: Dataset, count: int) -> list[Candidate]:

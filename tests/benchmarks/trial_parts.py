@@ -17,11 +17,10 @@ from search.models.calibration import calibrate_integer_bits
 from search.models.network import Mode, Network
 from search.models.topologies import TOPOLOGIES
 from search.models.topology import Topology
-from search.parents import Parent
+from search.parents import Parent, TrainParent
 from search.runtime import tf
 from search.sampling import OptunaStudy, open_optuna_storage
 from search.study_data import load_data
-from search.training.checkpoint import FitCheckpoint
 from search.training.fit import FitProgress, StopRequestedError
 from search.training.jacobian import jacobian_term, unit_vectors
 from search.training.step import StepKind, StepSettings, TrainingStep
@@ -134,17 +133,11 @@ class _NaiveStep:
 class _FixedParent:
     """A parent source whose parent is there already, so that only trials are timed."""
 
-    def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent:
-        del choices
+    def obtain(self, topology: Topology, choices: Mapping[str, float], train: TrainParent) -> Parent:
+        del choices, train
         network = Network(topology)
         network.initialize(0)
         return Parent(weights=network.weights(), clean_accuracy=0.1, source="benchmark")
-
-    def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
-        raise AssertionError("a parent is being trained although one was given")
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        raise AssertionError("a parent was trained although one was given")
 
 
 def _evaluator(*, validation: int, attack: int, batch_size: int) -> Evaluator:

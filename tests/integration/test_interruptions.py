@@ -110,7 +110,8 @@ def test_killed_study_ends_like_one_that_was_never_touched(tiny, tmp_path):
 def test_trial_of_a_launch_that_is_only_halted_is_left_to_it(tmp_path):
     write_tiny(tmp_path)
     with launching(tmp_path) as first:
-        wait_for(first, "training the float parent")
+        wait_for(first, "trial   0")  # after the float parent, for which the second one would wait
+        wait_for_trial(tmp_path, lambda trials: any(trial.state is TrialState.RUNNING for trial in trials))
         first.send_signal(signal.SIGSTOP)  # so that it is there, in its trial, however slow the second one is
         with launching(tmp_path) as second:
             wait_for(second, "the budget has no place left; waiting for the last trial")

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -51,3 +52,6 @@ def test_killed_worker_comes_back_and_the_budget_is_exact(tmp_path, monkeypatch)
     told = re.findall(r"^trial +(\d+)", output.getvalue(), flags=re.MULTILINE)
     assert len(told) == len(set(told)) >= TRIALS
     assert check_database("studies.db").is_good
+    logs = [path.read_text() for path in Path("studies.artifacts/logs").iterdir()]
+    assert len(logs) == 2
+    assert sum(log.count("training the float parent") for log in logs) == 1

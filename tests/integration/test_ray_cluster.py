@@ -1,5 +1,8 @@
-"""Workers on a real Ray cluster of three nodes, one of which dies in the middle."""
+"""Workers on a real Ray cluster: stopped and taken up again, refused by its nodes, and with a node that dies."""
 
+import io
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -8,22 +11,33 @@ from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
+from search.bootstrap import LaunchOptions, open_memory, prepare_study
+from search.cli.progress import LaunchProgress
+from search.cli.ray_supervision import supervise_on_ray
 from search.launchers.ray_cluster import Resources, connected
 from search.launchers.ray_launcher import RayLauncher
 from search.launchers.ray_worker import ActorProcess, ActorTask
+from search.ray_launch import RayOptions
+from spaces.errors import SetupError
+from storage.maintenance import check_database
 from storage.records import TrialState
 from tests.integration.faults.sleeping_study import NAME, SleepingStudy
 from tests.integration.faults.sleeping_worker import WorkerTask, make_worker
+from tests.integration.tiny import TRIALS as TINY_TRIALS
+from tests.integration.tiny import write_tiny
 from tests.postgres_server import PostgresServer
+from tests.search.launchers.fake_actors import ClusterHeard
+from tests.search.launchers.fake_workers import Looks
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.postgres,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning"),  # Ray's own
 ]
 
 N_NODES, TRIALS = 3, 20
+SIZE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +92,66 @@ class NodeKiller:
         raise AssertionError("nobody asked to stop")
 
 
-@pytest.fixture
-def nodes() -> Iterator[tuple[Any, Any]]:
-    """Yield a cluster of nodes with a processor each, and the last of its nodes."""
+class InterruptingProgress(LaunchProgress):
+    """Presses Ctrl-C when the first trial is finished."""
+
+    def trial_finished(self, record: Any, standing: Any) -> None:
+        super().trial_finished(record, standing)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Yield a cluster of two nodes with a processor each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    size = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={**SIZE, "include_dashboard": False})
     try:
-        added = [cluster.add_node(**size) for _ in range(N_NODES - 1)]
-        yield cluster, added[-1]
+        cluster.add_node(**SIZE)
+        yield cluster
     finally:
         cluster.shutdown()
 
 
-def test_trials_of_a_dead_node_are_finished_by_others(nodes, postgres_server: PostgresServer, tmp_path: Path):
-    cluster, node = nodes
+def test_launch_that_was_stopped_goes_on_where_it_ended(cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_tiny(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEARCH_STORAGE", raising=False)
+    common: dict[str, Any] = {"storage": "studies.db", "data_dir": None, "sampler": "tpe", "keep_all": False}
+    study = prepare_study(LaunchOptions(study="tiny.toml", synthetic=False, overrides={}, **common))
+    options = RayOptions(n_workers=2, cpus_per_worker=1, gpus_per_worker=0.0, **common)
+    repository = open_memory("studies.db").repository
+
+    def supervise(kind: type[LaunchProgress]) -> tuple[bool, str]:
+        console = Console(file=io.StringIO(), width=200)
+        is_done = supervise_on_ray(console, study, options, kind(console), address=cluster.address)
+        return is_done, console.file.getvalue()
+
+    is_done, printed = supervise(InterruptingProgress)
+    counts = repository.count_trials(study.id)
+    assert (is_done, sum(counts.values()) < TINY_TRIALS) == (False, True)
+    assert f"worker ray-{cluster.address}-1 is process" in printed
+    assert "stopping 2 workers after their batches" in printed
+    is_done, printed = supervise(LaunchProgress)
+    counts = repository.count_trials(study.id)
+    assert (is_done, counts[TrialState.COMPLETE] + counts[TrialState.FAILED]) == (True, TINY_TRIALS)
+    assert counts[TrialState.RUNNING] == 0
+    assert not list((tmp_path / "studies.artifacts").glob("launch-*"))
+    assert check_database("studies.db").is_good
+
+
+def test_worker_that_no_node_can_begin_is_an_error(cluster):
+    nonsense: Any = {"VARIABLE": 1}
+    with connected(cluster.address) as there:
+        task = ActorTask(body=lambda *_: True, n_threads=1, environment=nonsense)
+        (actor,) = there.start(task, study="none", n_workers=1, each=Resources(cpus=1, gpus=0))
+        launcher = RayLauncher([actor], watch=Looks(), listener=ClusterHeard(), stop_requests=lambda: 0)
+        with pytest.raises(SetupError, match=r"cannot begin on the cluster: TypeError: str expected, not int; install"):
+            launcher.run()
+
+
+@pytest.mark.postgres
+def test_trials_of_a_dead_node_are_finished_by_others(cluster, postgres_server: PostgresServer, tmp_path: Path):
+    node = cluster.add_node(**SIZE)
     study = SleepingStudy(postgres_server.create_database(), tmp_path, trials=TRIALS)
     task = WorkerTask(
         url=study.url,
@@ -123,5 +182,7 @@ def test_trials_of_a_dead_node_are_finished_by_others(nodes, postgres_server: Po
     (again,) = [record for record in study.results() if record.number == killer.abandoned]
     assert again.owner not in ("", killer.victim)
     assert again.state is not TrialState.RUNNING
+    # The first thing that a worker of the victim's name does is to deliver what the victim could not.
+    assert make_worker(replace(task, name=killer.victim)).run()
     study.check()
     study.close()

@@ -11,6 +11,7 @@ import pytest
 
 from search.bootstrap import LaunchOptions, WorkerOptions, join_worker, open_memory, prepare_study, prepare_worker
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
+from storage.sql import open_engine
 
 
 def launch_options(folder: Path, **overrides: Any) -> LaunchOptions:
@@ -69,6 +70,21 @@ def test_other_early_stopping_is_another_study(tmp_path: Path) -> None:
     prepare_study(launch_options(tmp_path, training__epochs=4, early_stopping__eta=4))
 
 
+def test_warm_start_needs_a_study_of_the_same_database(tmp_path: Path) -> None:
+    with pytest.raises(SelectionError, match=r"no study 'earlier' in .*; its studies: none yet"):
+        prepare_study(launch_options(tmp_path, warm_start__study="earlier"))
+    prepare_study(launch_options(tmp_path, name="earlier"))
+    prepare_study(launch_options(tmp_path, warm_start__study="earlier"))
+    with pytest.raises(StudyMismatchError, match=r"warm_start\.study: stored earlier, given None"):
+        prepare_study(launch_options(tmp_path))
+
+
+def test_study_that_gives_nothing_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    prepare_study(launch_options(tmp_path, name="earlier"))
+    prepare_study(launch_options(tmp_path, warm_start__study="earlier"))
+    assert "nothing of study 'earlier' is taken over." in caplog.text
+
+
 def test_worker_joins_with_the_stored_specification_and_budget(tmp_path: Path) -> None:
     prepare_study(launch_options(tmp_path, budget__trials=7))
     worker = join_worker(worker_options(tmp_path), Mock(), lambda: False)
@@ -84,6 +100,22 @@ def test_worker_of_a_study_that_is_not_there_says_so(tmp_path: Path) -> None:
         join_worker(worker_options(tmp_path, study="other"), Mock(), lambda: False)
     with pytest.raises(SpecError, match="--sampler must be one of"):
         join_worker(worker_options(tmp_path, sampler="best"), Mock(), lambda: False)
+
+
+def test_launch_and_worker_wait_for_a_database_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    def open_late(url: str) -> Any:
+        tries.append(url)
+        if len(tries) % 3:
+            raise StorageError("the server is starting up.", is_transient=True)
+        return open_engine(url)
+
+    monkeypatch.setattr("search.bootstrap.open_engine", open_late)
+    prepare_study(launch_options(tmp_path))
+    assert len(tries) == 3
+    join(tmp_path)
+    assert len(tries) == 6
 
 
 def test_preparing_a_study_comes_without_tensorflow(tmp_path: Path) -> None:

@@ -153,16 +153,14 @@ class OneKept:
 @pytest.mark.slow
 def test_candidate_starts_from_the_kept_model_where_its_loss_is_lower() -> None:
     parents, dataset, candidate = NoParents(), digits_dataset(), build_candidate()
-    spec = digits_spec()
-    spec = spec.model_copy(
-        update={
-            "training": spec.training.model_copy(update={"epochs": 1, "learning_rate": (1e-2,)}),
-            "parent": spec.parent.model_copy(update={"epochs": 1}),
-        }
+    spec = rung_spec(mode="rungs", start="parent")
+    arrivals: list[RungArrival] = []
+    watch = Watch(
+        on_parent=lambda _: None, on_progress=lambda _: None, should_stop=lambda: False, at_rung=arrivals.append
     )
-    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=bool)
     alone = Evaluator(spec, dataset, parents).evaluate(candidate, seed=5, watch=watch)
     assert "start" not in alone.details
+    arrivals.clear()
 
     heir = Evaluator(spec, dataset, parents, OneKept(alone.model.weights))
     better = heir.evaluate(candidate, seed=5, watch=watch)
@@ -172,10 +170,14 @@ def test_candidate_starts_from_the_kept_model_where_its_loss_is_lower() -> None:
     assert better.details["curve"][0]["cross_entropy"] < alone.details["curve"][0]["cross_entropy"]
 
     zeros = {name: np.zeros_like(values) for name, values in alone.model.weights.items()}
-    refused = Evaluator(spec, dataset, parents, OneKept(zeros)).evaluate(candidate, seed=5, watch=watch)
-    start = refused.details["start"]
+    elsewhere = Evaluator(spec, dataset, parents, OneKept(zeros))
+    resumed = elsewhere.evaluate(candidate, seed=5, watch=watch, start=arrivals[0].state)
+    assert resumed.details["start"] == {"taken": "checkpoint", "epochs": 1}
+    begun_anew = elsewhere.evaluate(candidate, seed=5, watch=watch)
+    start = begun_anew.details["start"]
     assert start["taken"] == "parent"
     assert start["kept_loss"] > start["parent_loss"]
-    for name, values in alone.model.weights.items():
-        np.testing.assert_array_equal(values, refused.model.weights[name])
+    for found, expected in ((resumed, better), (begun_anew, alone)):
+        for name, values in expected.model.weights.items():
+            np.testing.assert_array_equal(values, found.model.weights[name])
     parents.close()

@@ -16,7 +16,7 @@ from search.models.classifier import NetworkClassifier
 from search.models.network import Mode, Network
 from search.models.topologies import make_topology
 from search.models.topology import Topology
-from search.parents import Parent
+from search.parents import Parent, TrainParent
 from search.priors import prior_params
 from search.sensitivity import BitEffect, Sensitivity, layer_terms, measure_sensitivity
 from spaces.candidate import Candidate
@@ -34,9 +34,9 @@ class KeptParent(NoParents):
 
     parent: Parent
 
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        self.parent = parent
-        return parent
+    def obtain(self, topology: Any, choices: Mapping[str, float], train: TrainParent) -> Parent:
+        self.parent = super().obtain(topology, choices, train)
+        return self.parent
 
 
 @dataclass(frozen=True)

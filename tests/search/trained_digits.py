@@ -12,7 +12,7 @@ from search.data.splits import split
 from search.evaluation import Evaluator, Watch
 from search.models.topologies import make_topology
 from search.models.trained_model import TrainedModel
-from search.parents import Parent
+from search.parents import Parent, TrainParent
 from search.training.checkpoint import FitCheckpoint
 from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
@@ -43,14 +43,8 @@ class NoParents:
         self._folder = tempfile.TemporaryDirectory()
         self._checkpoint = FitCheckpoint(Path(self._folder.name) / "unfinished.npz")
 
-    def find(self, topology: Any, choices: Mapping[str, float]) -> Parent | None:
-        return None
-
-    def checkpoint(self, choices: Any) -> FitCheckpoint:
-        return self._checkpoint
-
-    def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        return parent
+    def obtain(self, topology: Any, choices: Mapping[str, float], train: TrainParent) -> Parent:
+        return train(self._checkpoint, lambda: False).parent
 
     def close(self) -> None:
         self._folder.cleanup()
