@@ -13,7 +13,21 @@ from spaces.search_space import ParamValue, SearchSpace
 
 Params = dict[str, ParamValue]
 
-_BUDGETS = (0.25, 0.5, 0.75)  # between the narrowest and the widest candidate
+# Of the way from the narrowest to the widest candidate. With 2 to 8 bits on offer that is a mean of 2.75, 3.5 and 5
+# bits: above that, training makes good what quantization costs, so nothing is won by spending more.
+_SMALL, _MIDDLE, _LARGE = 0.125, 0.25, 0.5
+
+# Which budget with which strength of the Jacobian terms (0 none, 1 middle, 2 least, 3 largest), the likely best first.
+_ORDER = (
+    (_SMALL, 1),
+    (_MIDDLE, 1),
+    (_MIDDLE, 3),
+    (_SMALL, 0),
+    (_LARGE, 1),
+    (_MIDDLE, 0),
+    (_LARGE, 0),
+    (_MIDDLE, 2),
+)
 
 
 def prior_params(
@@ -30,8 +44,8 @@ def prior_params(
     three budgets between the narrowest and the widest candidate is kept. Bits that cost nothing stay at their widest.
     Jacobian weights: inversely proportional to each layer's term, so that all terms are of the same order, at up to
     three strengths: such that the geometric mean of the weights is the middle, the least or the largest of the positive
-    choices; then the nearest choice by ratio. First every budget without Jacobian terms, then every budget at the
-    middle strength, then the middle budget at the others.
+    choices; then the nearest choice by ratio. Every budget comes without Jacobian terms and at the middle strength, the
+    middle budget at the others too.
 
     Args:
         space: names the parameters, their choices and ties.
@@ -46,10 +60,8 @@ def prior_params(
     allocations = _allocations(space, sensitivity, base=base, cost=cost, most=most)
     if not allocations:
         return []
-    plain, *strengths = _jacobian_settings(space, sensitivity)
-    middle_budget = allocations[len(allocations) // 2]
-    pairs = [(bits, jacobian) for jacobian in (plain, *strengths[:1]) for bits in allocations]
-    pairs += [(middle_budget, jacobian) for jacobian in strengths[1:]]
+    strengths = _jacobian_settings(space, sensitivity)
+    pairs = [(allocations[share], strengths[index]) for share, index in _ORDER if index < len(strengths)]
     found: dict[str, Params] = {}
     for bits, jacobian in pairs:
         params = {**base, **bits, **jacobian}
@@ -64,8 +76,8 @@ def _allocations(
     base: Mapping[str, ParamValue],
     cost: Callable[[Candidate], float],
     most: float,
-) -> list[Params]:
-    """Return the bits for every budget, the largest first; nothing where no bits cost so little."""
+) -> dict[float, Params]:
+    """Return the bits for every budget; nothing where no bits cost so little."""
 
     def cost_of(bits: Mapping[str, ParamValue]) -> float:
         return cost(space.decode({**base, **bits}))
@@ -73,15 +85,15 @@ def _allocations(
     widest = {name: max(effects) for name, effects in sensitivity.bits.items()}
     least = cost_of({name: min(effects) for name, effects in sensitivity.bits.items()})
     if least > most:
-        return []
+        return {}
     largest = min(cost_of(widest), most)
     bits: Params = dict(widest)
-    found = []
-    for share in sorted(_BUDGETS, reverse=True):
+    found = {}
+    for share in (_LARGE, _MIDDLE, _SMALL):
         budget = least + share * (largest - least)
         while cost_of(bits) > budget:
             bits |= _cheapest_step(bits, sensitivity, cost_of)
-        found.append(dict(bits))
+        found[share] = dict(bits)
     return found
 
 

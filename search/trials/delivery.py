@@ -2,10 +2,11 @@
 
 import logging
 
+from search.trials.discards import discarding
 from search.trials.outbox import Letter, Result
 from search.trials.parts import WorkerParts
 from spaces.errors import ArtifactError, FencedError, SelectionError
-from storage.records import TrialRecord
+from storage.records import TrialRecord, TrialState
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +47,21 @@ def store(parts: WorkerParts, result: Result) -> TrialRecord:
     """Store a result.
 
     Raises:
-        FencedError: another worker took the trial over.
+        FencedError: another worker took the trial over; the files of the result are removed.
         SelectionError: the database does not know the trial.
         StopRequestedError: somebody asked to stop while the database was away.
     """
-    return parts.patience(lambda: parts.claims.finish(result.lease, result.outcome, artifacts=result.artifacts))
+    try:
+        return parts.patience(lambda: parts.claims.finish(result.lease, result.outcome, artifacts=result.artifacts))
+    except FencedError:
+        _remove_files(parts, result)
+        raise
+
+
+def _remove_files(parts: WorkerParts, result: Result) -> None:
+    number, digests = result.lease.number, set(result.artifacts.values())
+    record = parts.patience(lambda: parts.repository.trial(result.lease.study_id, number))
+    # The same training has the same files, and a worker that still has the trial may be about to hand them in.
+    if record.state is not TrialState.RUNNING:
+        with discarding(parts, digests):
+            pass

@@ -183,6 +183,8 @@ def test_trials_of_a_dead_node_are_finished_by_others(cluster, postgres_server: 
     assert again.owner not in ("", killer.victim)
     assert again.state is not TrialState.RUNNING
     # The first thing that a worker of the victim's name does is to deliver what the victim could not.
-    assert make_worker(replace(task, name=killer.victim)).run()
+    with study.fleet() as fleet:
+        fleet.start(killer.victim)
+        assert fleet.exit_codes() == {killer.victim: 0}
     study.check()
     study.close()
