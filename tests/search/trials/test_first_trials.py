@@ -55,7 +55,8 @@ def parts_of(bench: Bench, **warm_start: Any) -> WorkerParts:
 def parts_like(parts: WorkerParts, **warm_start: Any) -> WorkerParts:
     """Return the parts of a study that was stored with another warm start."""
     spec = parts.spec.model_copy(update={"warm_start": WarmStartSpec(**warm_start)})
-    return replace(parts, spec=spec, study=replace(parts.study, spec_fingerprint=spec.fingerprint))
+    study = replace(parts.study, spec=spec.model_dump(mode="json"), spec_fingerprint=spec.fingerprint)
+    return replace(parts, spec=spec, study=study)
 
 
 def fingerprints(parts: WorkerParts) -> list[str]:
