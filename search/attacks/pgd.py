@@ -48,33 +48,34 @@ class PGD(Attack):
         epsilon, norm = threat.epsilon, threat.norm
         current = starting_points(x, start, threat, input_range=model.input_range, rng=rng)
         best, best_margin = current.copy(), np.full(len(x), -np.inf, np.float32)
-        active = np.arange(len(x))
+        rows, centers, labels = np.arange(len(x)), x, y  # of what is not broken yet, like `current` from here on
         step = _STEP_FACTOR * epsilon / self.steps
         for _ in range(self.steps):
             logits, gradient = model.loss_gradient(
-                current[active], y[active], loss=self.loss, backward=self.backward, scale=self.scale
+                current, labels, loss=self.loss, backward=self.backward, scale=self.scale
             )
-            _keep_best(best, best_margin, current, logits, y, active)
-            survives = ~is_broken(logits, y[active])
-            active, gradient = active[survives], gradient[survives]
-            if not active.size:
+            _keep_best(best, best_margin, rows, current, logits, labels)
+            survives = ~is_broken(logits, labels)
+            if not survives.all():
+                rows, centers, labels = rows[survives], centers[survives], labels[survives]
+                current, gradient = current[survives], gradient[survives]
+            if not rows.size:
                 return best
-            moved = ascent_step(current[active], gradient, size=step, norm=norm)
-            current[active] = project(moved, x[active], epsilon=epsilon, input_range=model.input_range, norm=norm)
-        _keep_best(best, best_margin, current, model.logits(current[active]), y, active)
+            moved = ascent_step(current, gradient, size=step, norm=norm)
+            current = project(moved, centers, epsilon=epsilon, input_range=model.input_range, norm=norm)
+        _keep_best(best, best_margin, rows, current, model.logits(current), labels)
         return best
 
 
 def _keep_best(
     best: Inputs,
     best_margin: np.ndarray[tuple[int], np.dtype[np.float32]],
+    rows: np.ndarray[tuple[int], np.dtype[np.intp]],
     current: Inputs,
     logits: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-    y: Labels,
-    active: np.ndarray[tuple[int], np.dtype[np.intp]],
+    labels: Labels,
 ) -> None:
-    """Store, in place, the iterates that are broken or have a larger margin than before."""
-    margins = margin(logits, y[active])
-    improved = (margins > best_margin[active]) | is_broken(logits, y[active])
-    rows = active[improved]
-    best[rows], best_margin[rows] = current[rows], margins[improved]
+    """Store, in place, the iterates at `rows` that are broken or have a larger margin than before."""
+    margins = margin(logits, labels)
+    improved = (margins > best_margin[rows]) | is_broken(logits, labels)
+    best[rows[improved]], best_margin[rows[improved]] = current[improved], margins[improved]

@@ -19,7 +19,7 @@ from spaces.norms import Norm
 
 SUITE_VERSION = 3  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
 SEARCH_QUERIES = 100
-_LOCAL_QUERIES = 200  # of which 20 to 60 are spent on most examples
+_LOCAL_QUERIES = 150  # of which 20 to 60 are spent on most examples
 
 Survival = NDArray[np.bool_]  # [n_epsilons, n]
 
