@@ -20,6 +20,7 @@ from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.parent_leases import ParentLeases
 from storage.records import StudyRecord
+from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.retrying import retrying
 from storage.rungs import RungRepository
@@ -50,6 +51,7 @@ class Memory:
     rungs: RungRepository
     parent_leases: ParentLeases
     audits: AuditRepository
+    refinements: RefinementRepository
     artifacts: ArtifactStore
 
 
@@ -124,6 +126,7 @@ def create_memory(storage: str) -> Memory:
         rungs=RungRepository(engine),
         parent_leases=ParentLeases(engine),
         audits=AuditRepository(engine),
+        refinements=RefinementRepository(engine),
         artifacts=ArtifactStore(default_root(url)),
     )
 

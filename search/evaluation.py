@@ -56,12 +56,14 @@ class Watch:
         on_progress: called after every batch.
         should_stop: asked after every batch.
         at_rung: called at every rung of the study; what it raises ends the training.
+        after_epoch: called after every epoch of the candidate, as `search.training.fit.fit` calls it.
     """
 
     on_parent: Callable[[Mapping[str, float]], None]
     on_progress: Callable[[FitProgress], None]
     should_stop: Callable[[], bool]
     at_rung: Callable[[RungArrival], None] = lambda _: None
+    after_epoch: AfterEpoch = lambda _epochs, _read_state: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,7 @@ class Evaluator:
         rungs = {epochs: rung for rung, epochs in enumerate(self._spec.rungs())}
 
         def after_epoch(epochs: int, read_state: Callable[[], FitState]) -> None:
+            watch.after_epoch(epochs, read_state)
             if epochs not in rungs:
                 return
             measurement = measure_at_rung(

@@ -12,9 +12,7 @@ from search.versions import installed_versions
 from spaces.errors import SelectionError
 from spaces.spec_files import parse_spec
 from storage.records import StudyRecord, TrialRecord
-from storage.refinements import RefinementRepository
 from storage.repository import Repository
-from storage.sql import open_engine
 
 if TYPE_CHECKING:  # both come with TensorFlow, which showing what is stored does without
     from search.refinement import RefinementListener, Refiner
@@ -38,11 +36,6 @@ class RefineOptions:
     epochs: int
     n_seeds: int
     data_dir: Path | None
-
-
-def open_refinements(memory: Memory) -> RefinementRepository:
-    """Return what is stored of refinements in a database that is open."""
-    return RefinementRepository(open_engine(memory.url))
 
 
 def select_candidates(repository: Repository, study: str, selection: str) -> tuple[TrialRecord, ...]:
@@ -71,10 +64,10 @@ def prepare_refinement(
         StudyMismatchError: they are not those of the study.
         SpecError: the study's own topology cannot be built.
     """
+    from search.evaluation import Evaluator
     from search.parent_store import ParentStore
     from search.patience import Patience
     from search.refinement import RefinementParts, Refiner, refinement_spec
-    from search.refinement_evaluator import RefinementEvaluator
     from search.study_data import check_same_data, load_data
 
     study = options.study
@@ -97,9 +90,9 @@ def prepare_refinement(
             data_fingerprint=dataset.fingerprint,
             trials=options.trials,
             n_seeds=options.n_seeds,
-            evaluator=RefinementEvaluator(spec, dataset, parents),
+            evaluator=Evaluator(spec, dataset, parents),
             repository=memory.repository,
-            refinements=open_refinements(memory),
+            refinements=memory.refinements,
             artifacts=memory.artifacts,
             unfinished=memory.artifacts.root / "unfinished",
             provenance={"versions": installed_versions()},

@@ -8,9 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from search.evaluation import Evaluation
+from search.evaluation import Evaluation, Evaluator, Watch
 from search.patience import Patience
-from search.refinement_evaluator import EpochWatch, RefinementEvaluator
 from search.training.checkpoint import FitCheckpoint, FitState
 from search.training.fit import FitProgress
 from spaces.effort_specs import EarlyStoppingSpec, WarmStartSpec
@@ -79,7 +78,7 @@ class RefinementParts:
     data_fingerprint: str
     trials: Sequence[TrialRecord]
     n_seeds: int
-    evaluator: RefinementEvaluator
+    evaluator: Evaluator
     repository: Repository
     refinements: RefinementRepository
     artifacts: ArtifactStore
@@ -131,7 +130,7 @@ class Refiner:
         def after_epoch(_epochs: int, read_state: Callable[[], FitState]) -> None:
             checkpoint.save(read_state())
 
-        watch = EpochWatch(
+        watch = Watch(
             on_parent=parts.listener.parent_started,
             on_progress=parts.listener.fit_progressed,
             should_stop=parts.should_stop,

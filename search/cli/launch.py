@@ -41,6 +41,10 @@ def launch(
         EarlyStoppingMode | None,
         typer.Option("--early-stopping", help="Stop trainings that fall behind at rungs; 'watch' only notes it."),
     ] = None,
+    warm_start: Annotated[
+        str | None,
+        typer.Option("--warm-start", metavar="STUDY", help="Try the best trials of this study of the database early."),
+    ] = None,
     keep_all: KeepAllOption = False,
 ) -> None:
     """Search: create the study or go on with it; ends with its Pareto front."""
@@ -55,6 +59,8 @@ def launch(
         overrides["parent.file"] = str(parent)
     if early_stopping is not None:
         overrides["early_stopping.mode"] = early_stopping.value
+    if warm_start is not None:
+        overrides["warm_start.study"] = warm_start
     options = LaunchOptions(
         study=study,
         storage=storage,

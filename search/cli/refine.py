@@ -37,7 +37,7 @@ def refine(
     from search.bootstrap import open_memory
     from search.cli.refine_table import print_refined, refined_values
     from search.cli.study_names import study_name
-    from search.refine_setup import RefineOptions, open_refinements, select_candidates
+    from search.refine_setup import RefineOptions, select_candidates
     from search.refined import refined_groups
     from spaces.spec_files import parse_spec
 
@@ -55,7 +55,7 @@ def refine(
         chosen, seeds = select_candidates(memory.repository, name, select or "knee"), seeds or _SEEDS
         options = RefineOptions(study=record, trials=chosen, epochs=epochs, n_seeds=seeds, data_dir=data_dir)
         _run(memory, options, quiet=as_json)
-    runs = open_refinements(memory).runs(record.id, epochs=epochs)
+    runs = memory.refinements.runs(record.id, epochs=epochs)
     groups = refined_groups(shown, runs, spec, n_seeds=seeds)
     if not groups:
         raise SelectionError(

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from search.bootstrap import open_memory
-from search.refine_setup import open_refinements
 from storage.refinements import RefinementRun
 from tests.integration.conftest import TinyStudy
 from tests.integration.tiny import clean_environment, run_search, search_command
@@ -22,7 +21,7 @@ REFINE = ("refine", "--study", "tiny", "--select", "trial:0", "--epochs", "3", "
 
 def stored_runs(folder: Path) -> list[RefinementRun]:
     memory = open_memory(str(folder / "studies.db"))
-    return open_refinements(memory).runs(memory.repository.get_study("tiny").id)
+    return memory.refinements.runs(memory.repository.get_study("tiny").id)
 
 
 def results(runs: list[RefinementRun]) -> list[object]:

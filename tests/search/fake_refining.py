@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from search.evaluation import Evaluation
-from search.refinement_evaluator import EpochWatch
+from search.evaluation import Evaluation, Watch
 from search.training.checkpoint import FitState
 from search.training.fit import FitProgress, StopRequestedError
 from spaces.candidate import Candidate
@@ -17,7 +16,7 @@ from tests.search.worker_bench import state_after
 
 @dataclass
 class FakeEvaluator:
-    """Stands for a `RefinementEvaluator`: two batches an epoch, and figures that follow from candidate and seed.
+    """Stands for an `Evaluator`: two batches an epoch, and figures that follow from candidate and seed.
 
     Attributes:
         fails: seeds whose training fails.
@@ -26,9 +25,7 @@ class FakeEvaluator:
     epochs: int
     fails: tuple[int, ...] = ()
 
-    def evaluate(
-        self, candidate: Candidate, *, seed: int, watch: EpochWatch, start: FitState | None = None
-    ) -> Evaluation:
+    def evaluate(self, candidate: Candidate, *, seed: int, watch: Watch, start: FitState | None = None) -> Evaluation:
         for epoch in range(0 if start is None else len(start.records), self.epochs):
             for batch in (1, 2):
                 watch.on_progress(

@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from search.bootstrap import Memory, create_memory
-from search.evaluation import Watch
+from search.evaluation import Evaluator, Watch
 from search.models.topologies import make_topology
 from search.patience import Patience
-from search.refine_setup import open_refinements
 from search.refinement import PlannedRun, RefinementParts, Refiner, planned_runs, refinement_seed, refinement_spec
-from search.refinement_evaluator import RefinementEvaluator
 from search.stored_models import load_stored_model
 from search.training.fit import FitProgress, StopRequestedError
 from search.worker import trial_seed
@@ -82,7 +80,7 @@ class Bench:
     def __init__(self, folder: Path, evaluator: Any) -> None:
         folder.mkdir(exist_ok=True)
         self.memory: Memory = create_memory(str(folder / "studies.db"))
-        self.refinements: RefinementRepository = open_refinements(self.memory)
+        self.refinements: RefinementRepository = self.memory.refinements
         self.evaluator = evaluator
         spec = scratch_spec()
         self.study: StudyRecord = self.memory.repository.create_study(
@@ -232,7 +230,7 @@ def test_two_refinements_at_once_leave_each_run_once(bench: Bench, tmp_path: Pat
 @pytest.mark.slow  # traces a network
 def test_killed_training_goes_on_after_its_last_epoch_and_ends_like_one_that_was_never_touched(tmp_path: Path) -> None:
     parents, spec = NoParents(), refinement_spec(scratch_spec(), epochs=EPOCHS)
-    bench = Bench(tmp_path, RefinementEvaluator(spec, digits_dataset(), parents))
+    bench = Bench(tmp_path, Evaluator(spec, digits_dataset(), parents))
     kill_in_second_run(bench, epoch=2)
     notes = bench.refine(0, n_seeds=2)
     assert (notes.begun, notes.batches[0].epoch) == ([(0, 1)], 2)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from search.bootstrap import create_memory, open_memory
-from search.refine_setup import open_refinements
 from search.training.fit import StopRequestedError
 from storage.records import TrialOutcome, TrialState
 from tests.builders import build_candidate, build_failure, build_outcome, run_trial
@@ -44,7 +43,7 @@ def refine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
     def evaluator(spec: Any, _dataset: Any, _parents: Any) -> FakeEvaluator:
         return FakeEvaluator(spec.training.epochs)
 
-    monkeypatch.setattr("search.refinement_evaluator.RefinementEvaluator", evaluator)
+    monkeypatch.setattr("search.evaluation.Evaluator", evaluator)
     run = make_runner(monkeypatch, capsys)
     return lambda *arguments: run("refine", "--storage", storage, *arguments)
 
@@ -112,7 +111,7 @@ def test_what_cannot_be_refined_is_refused(
     assert ran.code == 2
     assert message in ran.errors
     memory = open_memory(storage)
-    assert open_refinements(memory).runs(memory.repository.get_study("digits").id) == []
+    assert memory.refinements.runs(memory.repository.get_study("digits").id) == []
 
 
 def test_other_data_are_refused(refine: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
