@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from search.launchers.local import LaunchListener, LocalLauncher, LocalWorkers
-from search.launchers.study_watch import PaceListener, StudyWatch, WatchedStudy
+from search.launchers.study_watch import PaceListener, watch_stored
 from search.launchers.worker_log import claim_logs
 from search.listener import Listener
 from search.threads import available_cpus
 from spaces.errors import SetupError
-from spaces.spec_files import parse_spec
 from storage.artifacts import default_root
 from storage.records import StudyRecord
-from storage.repository import Repository
-from storage.sql import masked, normalize_url, open_engine
-from storage.trial_feed import TrialFeed
-from storage.workers import MAX_SQLITE_WORKERS, WorkerRepository
+from storage.sql import masked, normalize_url
+from storage.workers import MAX_SQLITE_WORKERS
 
 LOG_FOLDER = "logs"
 _STORAGE_VARIABLE = "SEARCH_STORAGE"
@@ -89,15 +86,7 @@ def prepare_local_launch(
     """
     check_worker_count(options.storage, options.n_workers)
     url = normalize_url(options.storage)
-    engine = open_engine(url)
-    watched = WatchedStudy(
-        study_id=study.id,
-        budget=parse_spec(study.spec, source=f"stored study {study.name!r}").budget.trials,
-        repository=Repository(engine),
-        workers=WorkerRepository(engine),
-        feed=TrialFeed(engine, study.id),
-    )
-    watch = StudyWatch(watched, listener=listener, pace_listener=supervisor_listener)
+    watch = watch_stored(url, study, listener=listener, pace_listener=supervisor_listener)
     workers = LocalWorkers(
         logs=claim_logs(default_root(url) / LOG_FOLDER, host=platform.node() or "host", n_workers=options.n_workers),
         command=lambda name: worker_command(study.name, name, options),

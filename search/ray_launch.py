@@ -12,19 +12,15 @@ from search.bootstrap import DEFAULT_LEASE_S, WorkerOptions, join_worker
 from search.launchers.ray_cluster import Node, RayCluster, Resources
 from search.launchers.ray_launcher import RayLauncher, RayListener
 from search.launchers.ray_worker import ActorTask
-from search.launchers.study_watch import PaceListener, StudyWatch, WatchedStudy
+from search.launchers.study_watch import PaceListener, watch_stored
 from search.listener import Listener
 from search.local_launch import check_worker_count
 from spaces.errors import SetupError
-from spaces.spec_files import parse_spec
 from storage.artifact_bucket import bucket_url
 from storage.artifacts import ROOT_VARIABLE, default_root
 from storage.database_state import database_place
 from storage.records import StudyRecord
-from storage.repository import Repository
-from storage.sql import masked, normalize_url, open_engine
-from storage.trial_feed import TrialFeed
-from storage.workers import WorkerRepository
+from storage.sql import masked, normalize_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +127,7 @@ def ray_launch(
     check_nodes(nodes, options, environment=os.environ)
     cluster_listener.room(sum(options.each.times_in(node.resources) for node in nodes), options.n_workers)
     url = _absolute(options.storage)
-    watch = _watch(url, study, listener=listener, pace_listener=cluster_listener)
+    watch = watch_stored(url, study, listener=listener, pace_listener=cluster_listener)
     bucket, root = bucket_url(url), default_root(url).absolute()
     with nullcontext(None) if bucket else _sign_in(root) as sign:
         worker = WorkerOptions(
@@ -184,18 +180,6 @@ def _absolute(storage: str) -> str:
     """Return the URL as it is understood in another folder too."""
     file = database_place(storage).file
     return normalize_url(storage) if file is None else normalize_url(str(file.absolute()))
-
-
-def _watch(url: str, study: StudyRecord, *, listener: Listener, pace_listener: PaceListener) -> StudyWatch:
-    engine = open_engine(url)
-    watched = WatchedStudy(
-        study_id=study.id,
-        budget=parse_spec(study.spec, source=f"stored study {study.name!r}").budget.trials,
-        repository=Repository(engine),
-        workers=WorkerRepository(engine),
-        feed=TrialFeed(engine, study.id),
-    )
-    return StudyWatch(watched, listener=listener, pace_listener=pace_listener)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -155,30 +155,29 @@ class Refiner:
         return hashlib.sha256("/".join(made_from).encode()).hexdigest()
 
     def _measured(self, planned: PlannedRun, evaluation: Evaluation) -> RefinementRun:
-        parts = self._parts
-        return RefinementRun(
-            number=planned.trial.number,
-            epochs=parts.spec.training.epochs,
-            repeat=planned.repeat,
-            seed=planned.seed,
+        artifacts = {name: self._parts.artifacts.put(content) for name, content in evaluation.model.to_files().items()}
+        return replace(
+            self._run_of(planned),
             measurement=evaluation.measurement,
-            reason=None,
             timings=evaluation.timings,
-            details={**evaluation.details, **parts.provenance},
-            artifacts={name: parts.artifacts.put(content) for name, content in evaluation.model.to_files().items()},
+            details={**evaluation.details, **self._parts.provenance},
+            artifacts=artifacts,
         )
 
     def _failed(self, planned: PlannedRun, reason: str) -> RefinementRun:
-        parts = self._parts
+        return replace(self._run_of(planned), reason=reason)
+
+    def _run_of(self, planned: PlannedRun) -> RefinementRun:
+        """Return a run that nothing is known of yet but what was planned."""
         return RefinementRun(
             number=planned.trial.number,
-            epochs=parts.spec.training.epochs,
+            epochs=self._parts.spec.training.epochs,
             repeat=planned.repeat,
             seed=planned.seed,
             measurement=None,
-            reason=reason,
+            reason=None,
             timings={},
-            details=dict(parts.provenance),
+            details=dict(self._parts.provenance),
         )
 
 

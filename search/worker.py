@@ -9,6 +9,7 @@ from enum import Enum
 
 import numpy as np
 
+from search.listener import Standing
 from search.trials import recovery
 from search.trials.discards import finish_discards
 from search.trials.parts import WorkerParts
@@ -49,6 +50,14 @@ class Worker:
     def study(self) -> StudyRecord:
         """The study, as it was when the worker was made."""
         return self._parts.study
+
+    def standing(self) -> Standing:
+        """Return where the study stands now.
+
+        Raises:
+            StopRequestedError: somebody asked to stop while the database was away.
+        """
+        return self._parts.standing()
 
     def run(self) -> bool:
         """Make good what dead workers left, then run trials.

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID
 
 from search.cli.durations import left_text
+from search.cli.live_display import LiveDisplay
 from search.cli.synthetic import MARK
 from storage.records import TrialRecord, TrialState
 
@@ -29,7 +29,7 @@ class _Began:
     at_s: float
 
 
-class LaunchProgress:
+class LaunchProgress(LiveDisplay):
     """Listens to a worker and draws: trial, epoch, time left, front size and hypervolume.
 
     Attributes:
@@ -44,35 +44,16 @@ class LaunchProgress:
             n_workers: that train at the same time and are heard here.
             clock: gives seconds.
         """
+        super().__init__(console)
         self.is_synthetic = False
         self._n_workers = n_workers
-        self._console = console
         self._clock = clock
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=16),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
         self._study: TaskID = self._progress.add_task("study", total=None, note="")
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
         self._trial = ""
         self._trial_seconds: list[float] = []
         self._began: _Began | None = None
         self._last_line = clock()
-
-    def __enter__(self) -> Self:
-        """Start the display."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the display."""
-        self._progress.stop()
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a float parent is being trained."""
@@ -143,10 +124,6 @@ class LaunchProgress:
             f"every candidate of the search space was tried; the study ends after {standing.trained} of "
             f"{standing.budget} trials"
         )
-
-    def _print(self, text: str, *, style: str | None = None) -> None:
-        # Without markup: a reason or a name may hold square brackets.
-        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def _show(self, standing: "Standing") -> None:
         note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"

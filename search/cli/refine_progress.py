@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from search.cli.durations import left_text
+from search.cli.live_display import LiveDisplay
 from storage.refinements import RefinementRun
 
 if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
@@ -18,36 +17,18 @@ if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
 _LINE_EVERY_S = 30.0
 
 
-class RefineProgress:
+class RefineProgress(LiveDisplay):
     """Listens to a refinement and draws: run, epoch, time left."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Draw on a console, a live display only where it is a terminal; `clock` gives seconds."""
-        self._console, self._clock = console, clock
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal or console.quiet,
-        )
+        super().__init__(console)
+        self._clock = clock
         self._task = self._progress.add_task("refinement", total=None, note="")
         self._n_done = self._n_runs = 0
         self._what = ""
         self._began: tuple[float, float] | None = None  # how many runs were done at the first batch here, and when
         self._last_line = clock()
-
-    def __enter__(self) -> Self:
-        """Start the display."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the display."""
-        self._progress.stop()
 
     def refinement_started(self, planned: "Sequence[PlannedRun]", *, n_stored: int) -> None:
         """Say what is to be done, and what earlier commands have done."""
@@ -108,10 +89,6 @@ class RefineProgress:
         if position <= began:
             return ""
         return left_text((now - at_s) / (position - began) * (self._n_runs - position))
-
-    def _print(self, text: str, *, style: str | None = None) -> None:
-        # Without markup: a reason may hold square brackets.
-        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _counted(count: int, noun: str) -> str:

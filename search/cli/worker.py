@@ -11,6 +11,7 @@ from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
 
 if TYPE_CHECKING:
     from search.bootstrap import WorkerOptions
+    from search.listener import Standing
 
 
 def worker(
@@ -67,6 +68,16 @@ def _work(console: Console, options: "WorkerOptions", interrupt: StopAfterBatch)
     interrupt.begin_training()
     try:
         with progress:
-            return joined.run()
+            is_done = joined.run()
+            if is_done:
+                _say_end(console, joined.study.name, joined.standing())
+            return is_done
     except StopRequestedError:
         return False
+
+
+def _say_end(console: Console, study: str, standing: "Standing") -> None:
+    """Say why the worker ends; of a space without further candidates it was said before."""
+    if standing.trained >= standing.budget:
+        text = f"study {study!r} has all its trials ({standing.trained} of {standing.budget}); nothing is left to do"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)

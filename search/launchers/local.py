@@ -99,7 +99,7 @@ class LocalLauncher:
             Whether the work is done; False where a stop was asked for before.
 
         Raises:
-            WorkerFailedError: a worker fails at every start; the others were stopped.
+            WorkerFailedError: a worker fails again and again; the others were stopped.
             SetupError: the system cannot start a process.
             StorageError: the database failed for a reason that does not pass.
         """
@@ -170,11 +170,10 @@ class LocalLauncher:
             self._listener.worker_ended(place.log.name, found.code, delay_s=delay_s)
 
     def _failed(self, place: _Place, found: WorkerExit) -> WorkerFailedError:
-        policy = self._workers.policy
         how = f"exit code {found.code}" if found.code > 0 else f"signal {-found.code}"
         said = place.log.last_error().rstrip(".") or "it printed nothing"
         return WorkerFailedError(
-            f"worker {place.log.name} failed {policy.max_failures} times, each time within {policy.early_s:g} s of its "
-            f"start ({how}): {said}. Its log: {place.log.path}.",
+            f"worker {place.log.name} {self._workers.policy.verdict(place.exits)} ({how}): {said}. "
+            f"Its log: {place.log.path}.",
             exit_code=found.code if found.code > 0 else 128 - found.code,
         )

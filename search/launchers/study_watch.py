@@ -7,8 +7,10 @@ from typing import Protocol
 
 from search.listener import Listener, Standing, read_standing
 from spaces.errors import StorageError
-from storage.records import TrialRecord
+from spaces.spec_files import parse_spec
+from storage.records import StudyRecord, TrialRecord
 from storage.repository import Repository
+from storage.sql import open_engine
 from storage.trial_feed import TrialFeed
 from storage.workers import WorkerRepository, WorkerState
 
@@ -141,3 +143,26 @@ class StudyWatch:
 
     def _standing(self) -> Standing:
         return read_standing(self._study.repository, self._study.study_id, budget=self._study.budget)
+
+
+def watch_stored(url: str, study: StudyRecord, *, listener: Listener, pace_listener: PaceListener) -> StudyWatch:
+    """Watch a stored study from now on.
+
+    Args:
+        url: of the database.
+        study: as stored.
+        listener: hears of every trial that is finished from now on.
+        pace_listener: hears of the pace, and of a database that is away.
+
+    Raises:
+        StorageError: the database failed.
+    """
+    engine = open_engine(url)
+    watched = WatchedStudy(
+        study_id=study.id,
+        budget=parse_spec(study.spec, source=f"stored study {study.name!r}").budget.trials,
+        repository=Repository(engine),
+        workers=WorkerRepository(engine),
+        feed=TrialFeed(engine, study.id),
+    )
+    return StudyWatch(watched, listener=listener, pace_listener=pace_listener)

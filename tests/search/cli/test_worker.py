@@ -4,27 +4,33 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from search.bootstrap import WorkerOptions
+from search.listener import Standing
 from search.training.fit import StopRequestedError
 from spaces.errors import StorageError
 from tests.search.cli.running import Ran, make_runner
 
 
+STANDING = Standing(trained=2, budget=3, refused=0, front_size=1, hypervolume=0.5)
+
+
 class Joined:
     """Stands for the bootstrap's worker."""
 
-    def __init__(self, run: Callable[[], bool]) -> None:
+    def __init__(self, run: Callable[[], bool], standing: Standing = STANDING) -> None:
         self.options: WorkerOptions | None = None
         self.should_stop: Callable[[], bool] = lambda: False
-        self._run = run
+        self._run, self._standing = run, standing
 
     def __call__(self, options, listener, should_stop):
         self.options, self.should_stop = options, should_stop
-        return SimpleNamespace(run=self._run, study=SimpleNamespace(is_synthetic=False))
+        study = SimpleNamespace(name="s", is_synthetic=False)
+        return SimpleNamespace(run=self._run, study=study, standing=lambda: self._standing)
 
 
 @pytest.fixture
@@ -32,8 +38,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return make_runner(monkeypatch, capsys)
 
 
-def join(monkeypatch: pytest.MonkeyPatch, run: Callable[[], bool]) -> Joined:
-    joined = Joined(run)
+def join(monkeypatch: pytest.MonkeyPatch, run: Callable[[], bool], standing: Standing = STANDING) -> Joined:
+    joined = Joined(run, standing)
     monkeypatch.setattr("search.bootstrap.join_worker", joined)
     return joined
 
@@ -61,6 +67,13 @@ def test_study_file_stands_for_its_study(run, monkeypatch, tmp_path):
     joined = join(monkeypatch, lambda: True)
     run("worker", "--study", str(write_tiny(tmp_path)))
     assert joined.options.study == "tiny"
+
+
+def test_worker_of_a_study_whose_budget_is_spent_says_so(run, monkeypatch):
+    join(monkeypatch, lambda: True, replace(STANDING, trained=3))
+    ran = run("worker", "--study", "s")
+    assert (ran.code, ran.errors) == (0, "")
+    assert ran.output == "study 's' has all its trials (3 of 3); nothing is left to do\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

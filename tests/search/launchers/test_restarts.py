@@ -43,5 +43,18 @@ def test_a_process_that_crashes_at_every_start_ends_the_launch(code):
     assert POLICY.delay_s(exits(*[code] * 5)) is None
 
 
+@pytest.mark.parametrize("code", [2, 3])
+def test_bad_input_that_shows_only_after_a_long_training_ends_the_launch_too(code):
+    late = exits(*[code] * 5, after_s=900.0)
+    assert [POLICY.delay_s(late[:n]) for n in range(1, 6)] == [1, 2, 4, 8, None]
+    assert POLICY.verdict(late) == "failed 5 times in a row"
+    assert POLICY.verdict(exits(*[code] * 5)) == "failed 5 times, each time within 60 s of its start"
+
+
+@pytest.mark.parametrize("code", [1, 4, -signal.SIGSEGV])
+def test_other_ends_after_a_long_training_never_end_the_launch(code):
+    assert POLICY.delay_s(exits(*[code] * 100, after_s=900.0)) == 1
+
+
 def test_pause_of_a_very_long_row_of_ends_is_a_number():
     assert POLICY.delay_s(exits(*[-signal.SIGKILL] * 5000)) == 60
