@@ -229,7 +229,7 @@ def _prepare(options: LaunchOptions) -> _Prepared:
     prepared = _Prepared(memory=memory, study=study, spec=spec, dataset=dataset, space=space)
     others = taken_over(memory.repository, study, spec, space)
     if others is not None:
-        _log.log(logging.WARNING if others.dropped or not others.trials else logging.INFO, "%s", others.sentence())
+        _log.warning("%s", others.sentence())  # no warning, but what a person who named a study wants to read
     _open_optuna_study(prepared, options.sampler)  # so that workers which start together find its tables
     return prepared
 

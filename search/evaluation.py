@@ -4,12 +4,11 @@ One workbench per topology holds everything that is traced once and used by ever
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from search.data.dataset import Dataset
-from search.data.pipeline import batches
 from search.inheritance import KeptModels, choose_start
 from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
@@ -18,7 +17,7 @@ from search.models.trained_model import TrainedModel
 from search.parents import Parent, ParentSource, TrainedParent
 from search.sensitivity import ExaminedParent, measure_sensitivity
 from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
-from search.training.fit import AfterEpoch, FitPlan, FitProgress, fit
+from search.training.fit import AfterEpoch, FitProgress
 from search.training.plans import candidate_plan, parent_plan
 from search.workbench import Workbench, Workbenches
 from spaces.candidate import Candidate
@@ -119,7 +118,7 @@ class Evaluator:
         x, y = self._workbenches.calibration()
         base = space.baselines()[0] | {f"topology.{name}": value for name, value in choices.items()}
         sensitivity = measure_sensitivity(
-            bench.network, bench.classifier, space, base=base, integer_bits=integer_bits, x=x, y=y
+            bench.network, bench.classifier, bench.norms, space, base=base, integer_bits=integer_bits, x=x, y=y
         )
         return ExaminedParent(parent=parent, sensitivity=sensitivity)
 
@@ -148,6 +147,7 @@ class Evaluator:
         timings["start_s"] = time.monotonic() - started
         started = time.monotonic()
         curve = self._train(bench, candidate, seed, watch, start)
+        self._workbenches.renew_norms(bench)
         timings["training_s"] = time.monotonic() - started
         started = time.monotonic()
         measurement = measure(
@@ -195,7 +195,13 @@ class Evaluator:
         if kept is None:
             return {"start": {"taken": "parent"}}
         examples = self._workbenches.train_examples(_START_EXAMPLES)
-        choice = choose_start(network, bench.classifier, parent=parent.weights, kept=kept, examples=examples)
+        weights = {name: policy.jr_weight for name, policy in candidate.policies.items()}
+        choice = choose_start(
+            network,
+            parent=parent.weights,
+            kept=kept,
+            loss=lambda: bench.start_loss.of(examples, jacobian_weights=weights),
+        )
         return {"start": choice.to_json()}
 
     def _load_parent(
@@ -222,11 +228,12 @@ class Evaluator:
         bench.network.initialize(self._spec.seed)
         plan = parent_plan(self._spec, self._dataset)
         try:
-            curve = self._fit(
+            curve = self._workbenches.fit(
                 bench,
                 plan,
-                settings.batch_size,
-                watch,
+                batch_size=settings.batch_size,
+                on_progress=watch.on_progress,
+                should_stop=watch.should_stop,
                 start=checkpoint.load(),
                 after_epoch=lambda _, read_state: checkpoint.save(read_state()),
             )
@@ -254,6 +261,7 @@ class Evaluator:
             watch.after_epoch(epochs, read_state)
             if epochs not in rungs:
                 return
+            self._workbenches.renew_norms(bench)
             measurement = measure_at_rung(
                 bench.classifier,
                 dataset=self._dataset,
@@ -270,34 +278,10 @@ class Evaluator:
             )
             watch.at_rung(arrival)
 
-        return self._fit(bench, plan, self._spec.training.batch_size, watch, start=start, after_epoch=after_epoch)
-
-    def _fit(
-        self,
-        bench: Workbench,
-        plan: FitPlan,
-        batch_size: int,
-        watch: Watch,
-        *,
-        start: FitState | None,
-        after_epoch: AfterEpoch,
-    ) -> tuple[EpochRecord, ...]:
-        data = self._spec.data
-
-        def epoch_batches(epoch: int) -> Iterator[Any]:
-            return batches(
-                self._dataset.train,
-                batch_size=batch_size,
-                seed=plan.seed,
-                epoch=epoch,
-                flip=data.flip,
-                shift_pixels=data.shift_pixels,
-            )
-
-        return fit(
-            bench.step,
+        return self._workbenches.fit(
+            bench,
             plan,
-            batches=epoch_batches,
+            batch_size=self._spec.training.batch_size,
             on_progress=watch.on_progress,
             should_stop=watch.should_stop,
             start=start,

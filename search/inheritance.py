@@ -1,15 +1,12 @@
 """Whether a candidate starts from its float parent or from the weights of a trained candidate that is alike."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.dataset import Examples
-from search.metrics.cross_entropy import cross_entropy
-from search.models.classifier import NetworkClassifier
 from search.models.network import Network
 from spaces.candidate import Candidate
 
@@ -43,8 +40,8 @@ class StartChoice:
 
     Attributes:
         number, distance: of the kept model that was nearest.
-        parent_loss: mean cross-entropy of the parent's weights, quantized as the candidate has it, in nats.
-        kept_loss: that of the kept model's weights.
+        parent_loss: with which the candidate's training would begin from the parent's weights.
+        kept_loss: with which it would begin from the kept model's weights.
     """
 
     number: int
@@ -70,26 +67,26 @@ class StartChoice:
 
 def choose_start(
     network: Network,
-    classifier: NetworkClassifier,
     *,
     parent: Mapping[str, NDArray[np.float32]],
     kept: KeptModel,
-    examples: Examples,
+    loss: Callable[[], float],
 ) -> StartChoice:
     """Compare two starts of a candidate, and leave the better one's weights in the network.
 
+    The loss is that of the training to come, Jacobian term included: a parent that was trained without one has the
+    lower cross-entropy, but far to go for a candidate that has one.
+
     Args:
         network: has the candidate's policies.
-        classifier: the quantized view of the network; refreshed here.
         parent: weights of the float parent.
         kept: the other start.
-        examples: of the training split, the same for every trial of a study.
+        loss: of the network's present weights with the candidate's bits and Jacobian weights.
     """
 
     def loss_of(weights: Mapping[str, NDArray[np.float32]]) -> float:
         network.load_weights(weights)
-        classifier.refresh()
-        return cross_entropy(classifier.logits(examples.x), examples.y)
+        return loss()
 
     kept_loss = loss_of(kept.weights)
     choice = StartChoice(number=kept.number, distance=kept.distance, parent_loss=loss_of(parent), kept_loss=kept_loss)

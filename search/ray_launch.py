@@ -15,12 +15,15 @@ from search.launchers.ray_worker import ActorTask
 from search.launchers.study_watch import PaceListener, watch_stored
 from search.listener import Listener
 from search.local_launch import check_worker_count
-from spaces.errors import SetupError
+from spaces.errors import SetupError, SpecError
 from storage.artifact_bucket import bucket_url
 from storage.artifacts import ROOT_VARIABLE, default_root
 from storage.database_state import database_place
 from storage.records import StudyRecord
 from storage.sql import masked, normalize_url
+
+# Without it TensorFlow takes all of a GPU's memory, and the second worker there finds none.
+_SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,23 @@ class RayOptions:
     sampler: str
     keep_all: bool
     lease_s: float = DEFAULT_LEASE_S
+
+    def __post_init__(self) -> None:
+        """Check the GPUs.
+
+        Raises:
+            SpecError: they are neither a part of one nor a whole number.
+        """
+        gpus = self.gpus_per_worker
+        if not (0 <= gpus < 1 or (gpus >= 1 and float(gpus).is_integer())):
+            raise SpecError(
+                f"--gpus-per-worker takes a part of one GPU, such as 0.25, or a whole number; got {gpus:g}."
+            )
+
+    @property
+    def is_gpu_shared(self) -> bool:
+        """Whether a worker gets a part of a GPU."""
+        return 0 < self.gpus_per_worker < 1
 
     @property
     def each(self) -> Resources:
@@ -122,9 +142,7 @@ def ray_launch(
             the database; the artifacts' folder cannot be written to.
         StorageError: the database cannot be used.
     """
-    check_worker_count(options.storage, options.n_workers)
-    nodes = cluster.nodes()
-    check_nodes(nodes, options, environment=os.environ)
+    nodes = check_cluster(cluster, options)
     cluster_listener.room(sum(options.each.times_in(node.resources) for node in nodes), options.n_workers)
     url = _absolute(options.storage)
     watch = watch_stored(url, study, listener=listener, pace_listener=cluster_listener)
@@ -142,10 +160,23 @@ def ray_launch(
         task = ActorTask(
             body=JoinStudy(options=worker, make_listener=make_worker_listener, sign=sign),
             n_threads=options.cpus_per_worker,
-            environment={ROOT_VARIABLE: bucket or str(root)},
+            environment={ROOT_VARIABLE: bucket or str(root), **(_SHARED_GPU if options.is_gpu_shared else {})},
         )
         actors = cluster.start(task, study=study.name, n_workers=options.n_workers, each=options.each)
         yield RayLauncher(actors, watch=watch, listener=cluster_listener, stop_requests=stop_requests)
+
+
+def check_cluster(cluster: RayCluster, options: RayOptions) -> list[Node]:
+    """Check that a cluster fits the options of a launch as it is now, and return its nodes.
+
+    Raises:
+        SetupError: something is missing, or there are too many workers for the database.
+        StorageError: the database's name is empty.
+    """
+    check_worker_count(options.storage, options.n_workers)
+    nodes = cluster.nodes()
+    check_nodes(nodes, options, environment=os.environ)
+    return nodes
 
 
 def check_nodes(nodes: Sequence[Node], options: RayOptions, *, environment: Mapping[str, str]) -> None:

@@ -32,6 +32,14 @@ class Proposal:
     params: Mapping[str, ParamValue]
 
 
+class FirstTrialUnknownError(Exception):
+    """A trial is among the first ones, which propose what was decided before; what that is, is not known here yet."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"what trial {number} proposes is not known yet")
+        self.number = number
+
+
 class OptunaStudy:
     """The Optuna study of the same name in the same database; objectives are named, directions are the metrics' own.
 
@@ -48,7 +56,7 @@ class OptunaStudy:
         sampler: str,
         seed: int,
     ) -> None:
-        """Create the study or load it; its first trials are the baselines, until `begin_with` says more.
+        """Create the study or load it; its first trials are the baselines, unless `begin_with` says otherwise.
 
         Raises:
             SpecError: unknown sampler.
@@ -59,6 +67,7 @@ class OptunaStudy:
         self._space, self._seed = space, seed
         self._make_sampler = SAMPLERS[sampler]
         self._first: tuple[Mapping[str, ParamValue], ...] = space.baselines()
+        self._are_all_known = True
         self._half_asked: int | None = None
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
@@ -81,15 +90,24 @@ class OptunaStudy:
             if self._study.metric_names != names:
                 self._study.set_metric_names(names)
 
-    def begin_with(self, first: Sequence[Mapping[str, ParamValue]]) -> None:
+    def begin_with(self, first: Sequence[Mapping[str, ParamValue]], *, more: bool = False) -> None:
         """Have the first trials propose these parameters, one after the other: trial 0 the first.
 
         Which of them a trial proposes follows from its number alone, so all workers of a study give the same ones.
+
+        Args:
+            first: by number.
+            more: whether further ones follow that are not known yet; a call that comes to one of them says so.
         """
-        self._first = tuple(first)
+        self._first, self._are_all_known = tuple(first), not more
 
     def ask(self) -> Proposal:
-        """Return the next proposal; what it is follows from the seed, its number and the trials so far."""
+        """Return the next proposal; what it is follows from the seed, its number and the trials so far.
+
+        Raises:
+            FirstTrialUnknownError: it is one of the first trials, beyond those that `begin_with` named. The trial is
+                there: asked again after another `begin_with`, it is the one that is proposed.
+        """
         return self._ask(self._usual_sampler)
 
     def ask_at_random(self, is_new: Callable[[Mapping[str, ParamValue]], bool]) -> Proposal:
@@ -117,12 +135,20 @@ class OptunaStudy:
                 self._half_asked = None
         with _optuna_calls(self._url):
             self._study.sampler = NumberedSampler(lambda number: self._first_sampler(number) or make_sampler(number))
-            trial = self._study.ask()
+            try:
+                trial = self._study.ask()
+            except FirstTrialUnknownError as error:
+                self._half_asked = error.number
+                raise
             self._half_asked = trial.number
             return self._complete(trial)
 
     def _first_sampler(self, number: int) -> GivenParams | None:
-        return GivenParams(self._first[number]) if number < len(self._first) else None
+        if number < len(self._first):
+            return GivenParams(self._first[number])
+        if not self._are_all_known:
+            raise FirstTrialUnknownError(number)
+        return None
 
     def _usual_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         return self._first_sampler(number) or self._make_sampler(_derived(self._seed, number))
@@ -137,18 +163,32 @@ class OptunaStudy:
         self._half_asked = None
         return Proposal(number=trial.number, params={**self._fixed, **params})
 
+    def _draw_again(self, trial: optuna.trial.Trial) -> None:
+        """Draw the values that a trial has once more and drop them, so that the next ones are as if it had no pause."""
+        known = trial.params
+        if len(known) == len(self._distributions):
+            return
+        stored = self._study._storage.get_trial(trial._trial_id)
+        for name, distribution in self._distributions.items():
+            if name in known and name not in trial.relative_params:  # the others are drawn together, whatever is known
+                self._study.sampler.sample_independent(self._study, stored, name, distribution)
+
     def unfinished(self) -> list[int]:
         """Return the numbers of the trials that Optuna counts as running."""
         with _optuna_calls(self._url):
             return [trial.number for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def resume(self, number: int) -> Proposal:
-        """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn."""
+        """Return the proposal of a running trial again; values that it had are kept, missing ones are drawn.
+
+        Where no trial was told meanwhile, the missing ones are those that `ask` would have drawn.
+        """
         with _optuna_calls(self._url):
             self._study.sampler = NumberedSampler(self._usual_sampler)
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")
+            self._draw_again(trial)
             return self._complete(trial)
 
     def tell_complete(self, number: int, values: Sequence[float], *, violations: Sequence[float]) -> None:
@@ -178,6 +218,7 @@ class OptunaStudy:
         reason: str | None = None,
     ) -> None:
         with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # another worker was telling it too
+            self._study.sampler = GivenParams({})  # nothing is drawn for a trial that is told
             trial = self._running_trial(number)
             if trial is None:
                 return

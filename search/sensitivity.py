@@ -19,6 +19,7 @@ from search.models.network import Mode, Network
 from search.parents import Parent
 from search.runtime import tf
 from search.training.jacobian import jacobian_term, unit_vectors
+from search.training.norm_statistics import NormStatistics
 from search.warm_starts import driven_layers
 from spaces.errors import SearchError
 from spaces.search_space import ParamValue, SearchSpace
@@ -90,6 +91,7 @@ class ExaminedParent:
 def measure_sensitivity(
     network: Network,
     classifier: NetworkClassifier,
+    norms: NormStatistics,
     space: SearchSpace,
     *,
     base: Mapping[str, ParamValue],
@@ -97,13 +99,15 @@ def measure_sensitivity(
     x: Inputs,
     y: Labels,
 ) -> Sensitivity:
-    """Measure a float parent; the network's policies are changed and left at their widest.
+    """Measure a float parent; the network's policies and normalization statistics are changed and left so.
 
-    Takes one pass over the examples for every choice of every parameter.
+    Takes two passes over the examples for every choice of every parameter: the first one renews the statistics, since
+    what they alone would spoil a training makes good at once.
 
     Args:
         network: the parent's weights, of the topology that `base` chooses.
         classifier: the quantized view of the network.
+        norms: renew the network's statistics.
         space: which parameters and choices there are.
         base: params that name the topology; bits and Jacobian weights are replaced.
         integer_bits: activation node -> activation bits -> integer bits, from calibration.
@@ -114,9 +118,11 @@ def measure_sensitivity(
     """
     layers = driven_layers(space)
     widest = _widest(space, base)
+    terms = layer_terms(network, x)
 
     def logits(params: Mapping[str, ParamValue]) -> NDArray[np.float64]:
         network.load_policies(space.decode(params), integer_bits)
+        norms.renew(x)
         classifier.refresh()
         return classifier.logits(x).astype(np.float64)
 
@@ -139,9 +145,6 @@ def measure_sensitivity(
                     logit_error=float(((found - reference) ** 2).mean()) / variance,
                 )
             bits[parameter.name] = MappingProxyType(effects)
-    network.load_policies(space.decode(widest), integer_bits)
-    classifier.refresh()
-    terms = layer_terms(network, x)
     return Sensitivity(
         bits=MappingProxyType(bits),
         jacobian_terms=MappingProxyType(

@@ -1,11 +1,12 @@
 """What all candidates of one topology share: the network and everything that is traced for it once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.data.dataset import Dataset, Examples
+from search.data.pipeline import batches
 from search.data.splits import stratified_indices
 from search.models.calibration import calibrate_integer_bits
 from search.models.classifier import NetworkClassifier
@@ -13,10 +14,15 @@ from search.models.network import Mode, Network
 from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.parents import Parent
+from search.training.checkpoint import EpochRecord, FitState
+from search.training.fit import AfterEpoch, Batch, FitPlan, FitProgress, fit
+from search.training.norm_statistics import NormStatistics
+from search.training.start_loss import StartLoss
 from search.training.step import StepSettings, TrainingStep
 from spaces.study_spec import StudySpec
 
 _CALIBRATION_EXAMPLES = 256
+_NORM_EXAMPLES = 1024
 
 
 @dataclass(slots=True)
@@ -31,6 +37,8 @@ class Workbench:
     topology: Topology
     network: Network
     step: TrainingStep
+    norms: NormStatistics
+    start_loss: StartLoss
     classifier: NetworkClassifier
     parent: Parent | None = None
     integer_bits: dict[str, dict[int, int]] | None = None
@@ -68,6 +76,8 @@ class Workbenches:
                 topology=network.topology,
                 network=network,
                 step=TrainingStep(network, settings),
+                norms=NormStatistics(network),
+                start_loss=StartLoss(network),
                 classifier=NetworkClassifier(network, input_range=self._dataset.input_range),
             )
         return self._built[key]
@@ -86,6 +96,44 @@ class Workbenches:
         """Return the examples that ranges and sensitivities are measured on."""
         return self.train_examples(_CALIBRATION_EXAMPLES)
 
+    def renew_norms(self, bench: Workbench) -> None:
+        """Give a trained network the statistics of its present weights, before it is measured."""
+        bench.norms.renew(self.train_examples(_NORM_EXAMPLES).x)
+
     def calibrate(self, bench: Workbench, *, mode: Mode) -> dict[str, dict[int, int]]:
         """Return the ranges of the activations of the network's present weights."""
         return calibrate_integer_bits(bench.network, self.calibration().x, mode=mode)
+
+    def fit(
+        self,
+        bench: Workbench,
+        plan: FitPlan,
+        *,
+        batch_size: int,
+        on_progress: Callable[[FitProgress], None],
+        should_stop: Callable[[], bool],
+        start: FitState | None,
+        after_epoch: AfterEpoch,
+    ) -> tuple[EpochRecord, ...]:
+        """Train the network on the study's data; the other arguments and what it raises are those of `fit`."""
+        data = self._spec.data
+
+        def epoch_batches(epoch: int) -> Iterable[Batch]:
+            return batches(
+                self._dataset.train,
+                batch_size=batch_size,
+                seed=plan.seed,
+                epoch=epoch,
+                flip=data.flip,
+                shift_pixels=data.shift_pixels,
+            )
+
+        return fit(
+            bench.step,
+            plan,
+            batches=epoch_batches,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            start=start,
+            after_epoch=after_epoch,
+        )

@@ -1,15 +1,17 @@
-"""Artifacts in an object store such as S3: the one door to fsspec."""
+"""Artifacts in a bucket of S3, or of what speaks its protocol: the one door to fsspec."""
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from spaces.errors import ArtifactError, SetupError
 from storage.artifacts import ROOT_VARIABLE, ArtifactStore, check_digest, default_root, is_digest
 from storage.sql import normalize_url
+
+_SCHEME = "s3://"
 
 
 def open_artifacts(storage: str) -> ArtifactStore:
@@ -18,7 +20,7 @@ def open_artifacts(storage: str) -> ArtifactStore:
     The artifacts of an SQLite file lie beside it, whatever the variable says.
 
     Raises:
-        SetupError: the package for that kind of object store is not installed, or there is no such kind.
+        SetupError: the package for S3 is not installed, or the URL is another one.
     """
     url = normalize_url(storage)
     bucket = bucket_url(url)
@@ -26,7 +28,7 @@ def open_artifacts(storage: str) -> ArtifactStore:
 
 
 def bucket_url(storage: str) -> str | None:
-    """Return the object store's URL that SEARCH_ARTIFACTS names for a database, None where it lies in a folder."""
+    """Return the URL that SEARCH_ARTIFACTS names for a database, None where the artifacts lie in a folder."""
     named = os.environ.get(ROOT_VARIABLE, "")
     return named if "://" in named and not normalize_url(storage).startswith("sqlite") else None
 
@@ -34,26 +36,29 @@ def bucket_url(storage: str) -> str | None:
 class BucketStore(ArtifactStore):
     """Content-addressed objects under one prefix: `s3://bucket/prefix/ab/abcdef...`.
 
-    An object store shows an object whole or not at all, so nothing temporary is written there. What else belongs to
-    the artifacts' folder (`root`: results that were not delivered, unfinished parents, logs) stays on the machine.
+    S3 shows an object whole or not at all, so nothing temporary is written there. What else belongs to the artifacts'
+    folder (`root`: results that were not delivered, unfinished parents, logs) stays on the machine. Where the server
+    is and who asks is said in the variables of AWS: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on.
     """
 
     def __init__(self, url: str, *, root: Path) -> None:
         """Use a prefix of a bucket, and a folder of this machine.
 
         Raises:
-            SetupError: the package for that kind of object store is not installed, or there is no such kind.
+            SetupError: the package for S3 is not installed, or the URL is another one.
         """
         super().__init__(root)
+        if not url.startswith(_SCHEME) or not url.removeprefix(_SCHEME).strip("/"):
+            # Not what else fsspec knows: over SFTP, say, half a file is to be seen while it is written.
+            raise SetupError(
+                f"{ROOT_VARIABLE} takes a folder that all machines share or {_SCHEME}bucket/prefix; got {url!r}."
+            )
         try:
             import fsspec
 
             self._files, self._prefix = fsspec.core.url_to_fs(url.rstrip("/"))
-        except (ImportError, ValueError) as error:
-            raise SetupError(
-                f"{ROOT_VARIABLE}={url}: {str(error).rstrip('.')}; for S3, pip install 'cosearch[s3]', or name a "
-                "folder that all machines share."
-            ) from error
+        except ImportError as error:
+            raise SetupError(f"{ROOT_VARIABLE}={url}: {error}; install it: pip install 'cosearch[s3]'.") from error
         self._url = url
 
     def put(self, content: Path | bytes) -> str:
@@ -116,36 +121,33 @@ class BucketStore(ArtifactStore):
         """Return the digests of all objects, damaged ones included.
 
         Args:
-            min_age_s: leave out what was written in the last so many seconds, by the object store's clock.
+            min_age_s: leave out what was written in the last so many seconds, the server's clock against this one's.
 
         Raises:
             ArtifactError: the bucket cannot be listed.
         """
         with self._errors("the objects cannot be listed"):
             self._files.invalidate_cache()  # others write there too
-            keys = {key.rsplit("/", 1)[-1]: key for key in self._files.find(self._prefix)}
-            return {
-                name
-                for name, key in keys.items()
-                if is_digest(name) and (min_age_s <= 0 or self._age_s(key) >= min_age_s)
-            }
+            found = self._files.find(self._prefix, detail=True)
+        written = {key.rsplit("/", 1)[-1]: about["LastModified"] for key, about in found.items()}
+        latest = datetime.now(UTC) - timedelta(seconds=min_age_s)
+        return {name for name, at in written.items() if is_digest(name) and (min_age_s <= 0 or at <= latest)}
 
     def _key(self, digest: str) -> str:
         return f"{self._prefix}/{digest[:2]}/{digest}"
 
-    def _age_s(self, key: str) -> float:
-        try:
-            return time.time() - float(self._files.modified(key).timestamp())
-        except FileNotFoundError:  # another process removed it
-            return 0.0
-
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
-        """Turn whatever the object store's package raises, each its own kinds, into `ArtifactError`."""
+        """Turn whatever the package for S3 raises into `ArtifactError`."""
         try:
             yield
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ArtifactError(
-                f"{what} in {self._url}: {reason}; check the address, the credentials and your rights there."
+                f"{what} in {self._url}: {_reason(error)}; check the address, the credentials and your rights there."
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    # Of an object that is not there, s3fs says the key alone.
+    return "there is no such object" if isinstance(error, FileNotFoundError) and " " not in text else text

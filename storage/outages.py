@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -22,6 +22,7 @@ _SQLSTATES = {
     "57P03",  # the server is starting
     "57P05",  # idle session timeout
 }
+_IN_FAILED_TRANSACTION = "25P02"
 
 # libpq gives no SQLSTATE for a connection that did not come about. A server that refuses one says FATAL and why, in
 # English unless it was told otherwise; these reasons pass, a wrong password or a missing database does not.
@@ -55,15 +56,34 @@ def passes(error: BaseException | None) -> bool:
     """Return whether an error that another library made of a database's error goes away when its call is made again.
 
     So it is after an outage, after a wait for a free connection, and after a race in which another process wrote the
-    same row first. What the error was made of is found through its chain of causes.
+    same row first. What the error was made of is found through its chain of causes; where a library went on in a
+    transaction that had failed, it is the error that made it fail.
     """
     while error is not None:
         if isinstance(error, IntegrityError | PoolTimeoutError):
             return True
-        if isinstance(error, DBAPIError):
+        if _is_aftermath(error):
+            error = _first_failure(error)
+        elif isinstance(error, DBAPIError):
             return is_outage(error)
-        error = error.__cause__
+        else:
+            error = error.__cause__
     return False
+
+
+def _is_aftermath(error: BaseException | None) -> bool:
+    """Return whether an error only says that its transaction had failed before."""
+    return isinstance(error, PendingRollbackError) or (
+        isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _IN_FAILED_TRANSACTION
+    )
+
+
+def _first_failure(error: BaseException) -> BaseException | None:
+    """Return the database's error that was being handled when an error came up; None where that was none."""
+    earlier = error.__context__
+    while earlier is not None and (_is_aftermath(earlier) or not isinstance(earlier, DBAPIError)):
+        earlier = earlier.__context__
+    return earlier
 
 
 def _is_lost_connection(text: str) -> bool:

@@ -1,5 +1,6 @@
 """The engine: how a database is opened, how sessions begin, and how its errors read. No tables here."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -191,6 +192,9 @@ def storage_errors(url: str | URL) -> Iterator[None]:
     except PoolTimeoutError as error:
         text = f"database {masked(url)}: no free connection; run fewer tasks at once."
         raise StorageError(text, is_transient=True) from error
+    except json.JSONDecodeError as error:  # of a column's text, which SQLite does not check
+        advice = _SQLITE_ADVICE[sqlite3.SQLITE_CORRUPT]
+        raise StorageError(f"database {masked(url)}: a stored value is no JSON ({error}); {advice}.") from error
 
 
 def _check_folder(url: URL) -> None:

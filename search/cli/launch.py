@@ -1,5 +1,6 @@
 """`launch`: create a study or take it up, run its trials, print the front."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,15 @@ from spaces.errors import SpecError
 
 if TYPE_CHECKING:
     from search.bootstrap import LaunchOptions
+    from search.cli.progress import LaunchProgress
+    from storage.records import StudyRecord
+
+
+class Engine(StrEnum):
+    """What `--engine` takes."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 class EarlyStoppingMode(StrEnum):
@@ -29,8 +39,25 @@ def launch(
     storage: StorageOption = DEFAULT_STORAGE,
     trials: Annotated[int | None, typer.Option("--trials", min=2, help="Trials to train, baselines included.")] = None,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Worker processes on this machine; 1 works in this one.")
+        int, typer.Option("--workers", min=1, help="Workers; on this machine processes, 1 works in this one.")
     ] = 1,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="Where the workers are: on this machine, or on a Ray cluster.")
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="The cluster: auto (default), HOST:PORT of its head or ray://HOST:PORT."),
+    ] = None,
+    cpus_per_worker: Annotated[
+        int | None,
+        typer.Option("--cpus-per-worker", min=1, help="Processors of a worker on the cluster; 1 by default."),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus-per-worker", min=0, help="GPUs of a worker on the cluster, 0.25 shares one; none by default."
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     data: Annotated[
         str | None, typer.Option("--data", help="'synthetic' draws images for a dry run, in a study of its own name.")
@@ -52,6 +79,10 @@ def launch(
 
     if data not in (None, "synthetic"):
         raise SpecError(f"--data takes only 'synthetic'; got {data!r}. A study file names its data under [data].")
+    if engine is not Engine.RAY:
+        _check_none_given(
+            {"--address": address, "--cpus-per-worker": cpus_per_worker, "--gpus-per-worker": gpus_per_worker}
+        )
     overrides: dict[str, Any] = {}
     if trials is not None:
         overrides["budget.trials"] = trials
@@ -71,11 +102,31 @@ def launch(
         overrides=overrides,
     )
     console = Console()
-    name = _search(console, options) if workers == 1 else _supervise(console, options, n_workers=workers)
+    if engine is Engine.RAY:
+        name = _supervise_on_ray(
+            console,
+            options,
+            n_workers=workers,
+            each=(cpus_per_worker or 1, gpus_per_worker or 0.0),
+            address=address or "auto",
+        )
+    else:
+        name = _search(console, options) if workers == 1 else _supervise(console, options, n_workers=workers)
     if name is None:
         console.print("stopped; the same command goes on where this one ended")
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_outcome(console, name, storage)
+
+
+def _check_none_given(of_ray: Mapping[str, Any]) -> None:
+    """Check that no flag was given that only a Ray cluster takes.
+
+    Raises:
+        SpecError: one was.
+    """
+    given = [flag for flag, value in of_ray.items() if value is not None]
+    if given:
+        raise SpecError(f"{', '.join(given)}: only for a Ray cluster; add --engine ray, or leave this out.")
 
 
 def _search(console: Console, options: "LaunchOptions") -> str | None:
@@ -105,17 +156,11 @@ def _work(console: Console, options: "LaunchOptions", interrupt: StopAfterBatch)
 
 def _supervise(console: Console, options: "LaunchOptions", *, n_workers: int) -> str | None:
     """Run the study's trials in worker processes and return its name, None if Ctrl-C ended them before."""
-    from search.bootstrap import prepare_study
-    from search.cli.progress import LaunchProgress
     from search.cli.supervision import supervise
     from search.local_launch import LocalOptions, check_worker_count
 
     check_worker_count(options.storage, n_workers)
-    with StopAfterBatch(console) as interrupt, console.status("preparing data and study"):
-        study = prepare_study(options)
-        interrupt.check_not_lost()
-    progress = LaunchProgress(console, n_workers=n_workers)
-    progress.is_synthetic = study.is_synthetic
+    study, progress = _store(console, options, n_workers=n_workers)
     local = LocalOptions(
         storage=options.storage,
         n_workers=n_workers,
@@ -124,6 +169,46 @@ def _supervise(console: Console, options: "LaunchOptions", *, n_workers: int) ->
         keep_all=options.keep_all,
     )
     return study.name if supervise(console, study, local, progress) else None
+
+
+def _supervise_on_ray(
+    console: Console, options: "LaunchOptions", *, n_workers: int, each: tuple[int, float], address: str
+) -> str | None:
+    """Run the study's trials on a Ray cluster and return its name, None if Ctrl-C ended them before.
+
+    Each worker gets the processors and the GPUs that `each` says.
+    """
+    from search.cli.ray_supervision import supervise_on_ray
+    from search.launchers.ray_cluster import connected
+    from search.ray_launch import RayOptions, check_cluster
+
+    cpus, gpus = each
+    ray = RayOptions(
+        storage=options.storage,
+        n_workers=n_workers,
+        cpus_per_worker=cpus,
+        gpus_per_worker=gpus,
+        data_dir=options.data_dir,
+        sampler=options.sampler,
+        keep_all=options.keep_all,
+    )
+    with connected(address) as cluster:
+        check_cluster(cluster, ray)  # before the study is made, which takes a while
+        study, progress = _store(console, options, n_workers=n_workers)
+        return study.name if supervise_on_ray(console, study, ray, progress, cluster=cluster) else None
+
+
+def _store(console: Console, options: "LaunchOptions", *, n_workers: int) -> "tuple[StudyRecord, LaunchProgress]":
+    """Create the study or take it up; return it and what prints its trials."""
+    from search.bootstrap import prepare_study
+    from search.cli.progress import LaunchProgress
+
+    with StopAfterBatch(console) as interrupt, console.status("preparing data and study"):
+        study = prepare_study(options)
+        interrupt.check_not_lost()
+    progress = LaunchProgress(console, n_workers=n_workers)
+    progress.is_synthetic = study.is_synthetic
+    return study, progress
 
 
 def _print_outcome(console: Console, name: str, storage: str) -> None:

@@ -9,13 +9,14 @@ from search.cli.stop_signals import StopRequests
 from search.cli.supervision import SupervisorLines
 
 if TYPE_CHECKING:
+    from search.launchers.ray_cluster import RayCluster
     from search.launchers.ray_worker import ActorProcess
     from search.ray_launch import RayOptions
     from storage.records import StudyRecord
 
 
 def supervise_on_ray(
-    console: Console, study: "StudyRecord", options: "RayOptions", progress: LaunchProgress, *, address: str
+    console: Console, study: "StudyRecord", options: "RayOptions", progress: LaunchProgress, *, cluster: "RayCluster"
 ) -> bool:
     """Run a study's workers on a Ray cluster; return whether the work is done, False if Ctrl-C ended it before.
 
@@ -24,19 +25,16 @@ def supervise_on_ray(
         study: as stored.
         options: of the launch.
         progress: prints the trials.
-        address: of the cluster, as `search.launchers.ray_cluster.connected` takes it.
+        cluster: that the workers run on.
 
     Raises:
-        SetupError: there is no such cluster, or it does not fit the options, or Ray is not installed.
+        SetupError: the cluster does not fit the options, or its nodes cannot take a worker.
         StorageError: the database cannot be used.
-        WorkerFailedError: a worker fails at every start; the others were stopped.
+        WorkerFailedError: a worker fails again and again; the others were stopped.
     """
-    from search.launchers.ray_cluster import connected
     from search.ray_launch import ray_launch
 
-    # In this order: Ray takes SIGTERM over when it connects.
     with (
-        connected(address) as cluster,
         StopRequests() as requests,
         ray_launch(
             cluster,

@@ -65,21 +65,25 @@ class RayActor:
         """Return the process that the actor has, None while it waits for one.
 
         Raises:
-            SetupError: no process of the nodes can take the worker.
+            SetupError: no process of the nodes can take the worker, or Ray has given the actor up.
         """
         if self._asked is None:
-            # Asked again by Ray until a process answers, on whichever node.
-            self._asked = self._handle.process.options(max_task_retries=-1).remote()
+            # Without Ray's own retries, which print a traceback each; what is lost here is asked again.
+            self._asked = self._handle.process.remote()
         if not self._is_ready(self._asked):
             return None
         asked, self._asked = self._asked, None
         try:
             found: ActorProcess = self._ray.get(asked)
-        except self._ray.exceptions.ActorDiedError as error:
-            # Ray restarts without end what dies later: this one could not even begin.
+        except self._ray.exceptions.ActorDiedError as error:  # for good, although Ray may restart it without end
+            if error.actor_init_failed:
+                raise SetupError(
+                    f"a worker cannot begin on the cluster: {_last_line(error)}; install the same version of this "
+                    "package on every node."
+                ) from error
             raise SetupError(
-                f"a worker cannot begin on the cluster: {_last_line(error)}; install the same version of this package "
-                "on every node."
+                f"Ray has given a worker up: {_last_line(error).rstrip('.')}; look at the cluster with `ray status`, "
+                "then run the same command again."
             ) from error
         except self._ray.exceptions.RayActorError:  # between two processes
             return None
@@ -95,8 +99,8 @@ class RayActor:
             return None
         try:
             end: WorkerEnd = self._ray.get(self._running)
-        except self._ray.exceptions.RayActorError as error:
-            return WorkerEnd(code=-signal.SIGKILL, reason=_first_line(error))
+        except self._ray.exceptions.RayActorError:
+            return WorkerEnd(code=-signal.SIGKILL, reason="its process or its node was lost")
         except self._ray.exceptions.RayTaskError as error:
             return WorkerEnd(code=1, reason=_first_line(error.cause))
         return end
@@ -153,9 +157,11 @@ class RayCluster:
                 max_concurrency=2,
             )
             with suppress(self._ray.exceptions.ActorAlreadyExistsError):
-                # The address keeps the workers of two clusters apart.
-                name = f"ray-{address}-{number}"
+                # Their results that are not delivered yet lie under their names: the address keeps the workers of two
+                # clusters apart, the study those of two launches.
+                name = f"ray-{address}-{study}-{number}"
                 handle = made.remote(name=name, n_threads=task.n_threads, environment=task.environment)
+                hash(handle)  # through ray:// the name is refused only when something waits for the actor's identity
                 actors.append(RayActor(self._ray, handle, task.body))
         return actors
 
@@ -181,7 +187,10 @@ def connected(address: str) -> Iterator[RayCluster]:
     try:
         ray.init(address=wanted, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError, ImportError) as error:
-        raise SetupError(f"--address {wanted}: {_first_line(error).rstrip('.')}; {_ADVICE}.") from error
+        reason = _first_line(error)
+        if reason.endswith(":"):  # as a client server's, which has a traceback of its own to follow
+            reason = f"{reason} {_last_line(error)}"
+        raise SetupError(f"--address {wanted}: {reason.rstrip('.')}; {_ADVICE}.") from error
     try:
         yield RayCluster(ray)
     finally:

@@ -116,7 +116,7 @@ class RayLauncher:
             Whether the work is done; False where a stop was asked for before.
 
         Raises:
-            WorkerFailedError: a worker fails at every start; the others were stopped.
+            WorkerFailedError: a worker fails again and again; the others were stopped.
             SetupError: the nodes cannot take a worker.
             StorageError: the database failed for a reason that does not pass.
         """
@@ -185,9 +185,9 @@ class RayLauncher:
         if delay_s is None:
             self._close(place)
             self._failure = WorkerFailedError(
-                f"worker {process.name} failed {self._policy.max_failures} times, each time within "
-                f"{self._policy.early_s:g} s of its start, the last time on {process.host} (exit code {end.code}): "
-                f"{end.reason.rstrip('.')}. What it printed is in Ray's logs of process {process.pid} there.",
+                f"worker {process.name} {self._policy.verdict(place.exits)}, the last time on {process.host} "
+                f"(exit code {end.code}): {end.reason.rstrip('.')}. What it printed is in Ray's logs of process "
+                f"{process.pid} there.",
                 exit_code=end.code,
             )
             self._stop()

@@ -6,7 +6,7 @@ All workers come to the same list, since it follows from what is stored.
 import json
 import math
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice, product, zip_longest
+from itertools import count, islice, product
 
 from search.evaluation import Watch
 from search.heartbeat import Heartbeat
@@ -23,56 +23,84 @@ from storage.workers import WorkerState
 _BITS_METRICS = ("size_bytes", "bops")  # the metrics that depend on bits, by arithmetic
 
 Proposed = Mapping[str, ParamValue]
+Choices = Mapping[str, float]  # of a topology
 
 
-def first_trials(parts: WorkerParts) -> list[Proposed]:
-    """Return the parameters of the first trials, by number, each candidate once.
+class FirstTrials:
+    """The parameters of a study's first trials, by number, each candidate once.
 
-    Where priors are wanted, float parents that nobody has measured yet are trained and measured.
-
-    Raises:
-        ParentError: a float parent could not be trained.
-        SearchError: a float parent gives no signal.
-        SelectionError: the study whose trials are to be taken over is gone.
-        StopRequestedError: somebody asked to stop.
+    A float parent is trained and measured when the first prior of its topology is asked for, not before: until then
+    this worker and others have trials to train.
     """
-    warm, space = parts.spec.warm_start, parts.space
-    first: list[Proposed] = list(space.baselines())
-    seen = {space.decode(params).fingerprint for params in first}
 
-    def new(source: Iterator[Proposed]) -> Iterator[Proposed]:
-        for params in source:
-            fingerprint = space.decode(params).fingerprint
-            if fingerprint not in seen:
-                seen.add(fingerprint)
-                yield params
+    def __init__(self, parts: WorkerParts) -> None:
+        """Take over the parts; nothing is measured yet."""
+        self._parts = parts
+        self._priors: dict[tuple[float, ...], list[Params]] = {}
 
-    if warm.priors:
-        first += islice(new(_priors(parts)), warm.priors)
-    if warm.study is not None:
-        first += new(_others(parts))
-    return first
+    def up_to(self, number: int) -> list[Proposed]:
+        """Return the parameters of the trials 0 to `number`; fewer where the first trials end before.
+
+        Where priors are wanted, float parents that nobody has measured yet are trained and measured.
+
+        Raises:
+            ParentError: a float parent could not be trained.
+            SearchError: a float parent gives no signal.
+            SelectionError: the study whose trials are to be taken over is gone.
+            StopRequestedError: somebody asked to stop.
+        """
+        return list(islice(self._all(), number + 1))
+
+    def _all(self) -> Iterator[Proposed]:
+        warm, space = self._parts.spec.warm_start, self._parts.space
+        seen: set[str] = set()
+
+        def new(source: Iterator[Proposed]) -> Iterator[Proposed]:
+            for params in source:
+                fingerprint = space.decode(params).fingerprint
+                if fingerprint not in seen:
+                    seen.add(fingerprint)
+                    yield params
+
+        baselines = space.baselines()  # both are trials, also where they are the same
+        seen |= {space.decode(params).fingerprint for params in baselines}
+        yield from baselines
+        if warm.priors:
+            yield from islice(new(self._priors_in_turn()), warm.priors)
+        if warm.study is not None:
+            yield from new(self._of_other_study())
+
+    def _of_other_study(self) -> Iterator[Proposed]:
+        parts = self._parts
+        found = parts.patience(lambda: taken_over(parts.repository, parts.study, parts.spec, parts.space))
+        return iter([trial.params for trial in found.trials] if found is not None else [])
+
+    def _priors_in_turn(self) -> Iterator[Proposed]:
+        """Yield the priors of all topologies in turn: the first of each, the largest topology before the others."""
+        choices = self._parts.spec.topology.choices()
+        topologies = [
+            dict(zip(choices, values, strict=True))
+            for values in product(*(sorted(offered, reverse=True) for offered in choices.values()))
+        ]
+        for index in count():
+            is_over = True
+            for topology in topologies:
+                priors = self._priors_at(topology)
+                if index < len(priors):
+                    is_over = False
+                    yield priors[index]
+            if is_over:
+                return
+
+    def _priors_at(self, topology: Choices) -> list[Params]:
+        """Return the priors of one topology, the most promising first."""
+        key = tuple(topology.values())
+        if key not in self._priors:
+            self._priors[key] = _priors_of(self._parts, topology, _sensitivity(self._parts, topology))
+        return self._priors[key]
 
 
-def _others(parts: WorkerParts) -> Iterator[Proposed]:
-    found = parts.patience(lambda: taken_over(parts.repository, parts.study, parts.spec, parts.space))
-    return iter([trial.params for trial in found.trials] if found is not None else [])
-
-
-def _priors(parts: WorkerParts) -> Iterator[Proposed]:
-    """Return the priors of all topologies in turn: the first of each, the largest topology before the others."""
-    choices = parts.spec.topology.choices()
-    topologies = [
-        dict(zip(choices, values, strict=True))
-        for values in product(*(sorted(offered, reverse=True) for offered in choices.values()))
-    ]
-    by_topology = [_priors_at(parts, topology) for topology in topologies]
-    in_turn = chain.from_iterable(zip_longest(*by_topology))
-    return (params for params in in_turn if params is not None)
-
-
-def _priors_at(parts: WorkerParts, topology: Mapping[str, float]) -> list[Params]:
-    """Return the priors of one topology, the most promising first."""
+def _priors_of(parts: WorkerParts, topology: Choices, sensitivity: Sensitivity) -> list[Params]:
     base = parts.space.baselines()[0] | {f"topology.{name}": value for name, value in topology.items()}
     judged = [objective.name for objective in parts.spec.objectives if objective.name in _BITS_METRICS]
     metric = next(iter(judged), _BITS_METRICS[0])
@@ -81,11 +109,10 @@ def _priors_at(parts: WorkerParts, topology: Mapping[str, float]) -> list[Params
     def cost(candidate: Candidate) -> float:
         return parts.evaluator.cost(candidate).metrics()[metric]
 
-    sensitivity = _sensitivity(parts, topology)
     return prior_params(parts.space, sensitivity, base=base, cost=cost, most=min(bounds, default=math.inf))
 
 
-def _sensitivity(parts: WorkerParts, topology: Mapping[str, float]) -> Sensitivity:
+def _sensitivity(parts: WorkerParts, topology: Choices) -> Sensitivity:
     """Return the sensitivity of a topology's parent as the first worker has measured and stored it.
 
     It stands beside the parent's record, as a second record of the same weights whose key is the study's own: another
@@ -100,7 +127,7 @@ def _sensitivity(parts: WorkerParts, topology: Mapping[str, float]) -> Sensitivi
     return Sensitivity.from_json(record.details["sensitivity"])
 
 
-def _measure(parts: WorkerParts, topology: Mapping[str, float], key: str) -> ParentRecord:
+def _measure(parts: WorkerParts, topology: Choices, key: str) -> ParentRecord:
     watch = Watch(
         on_parent=parts.listener.parent_started,
         on_progress=parts.listener.fit_progressed,

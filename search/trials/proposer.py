@@ -1,10 +1,10 @@
 """Where new candidates come from: Optuna, or chance where Optuna repeats itself; and when there are no more."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from search.sampling import Proposal
-from search.trials.first_trials import first_trials
+from search.sampling import FirstTrialUnknownError, Proposal
+from search.trials.first_trials import FirstTrials
 from search.trials.parts import WorkerParts
 from search.trials.refusals import arithmetic_violations
 from spaces.errors import SpecError
@@ -25,7 +25,9 @@ class Proposer:
         self._refusals = 0  # in a row
         self._left_over: list[int] = []
         self._kept: Proposal | None = None
-        self._is_prepared = parts.spec.warm_start.is_off
+        self._first = FirstTrials(parts)
+        if not parts.spec.warm_start.is_off:
+            parts.optuna_study.begin_with(parts.space.baselines(), more=True)
 
     def know(self, records: Sequence[TrialRecord]) -> None:
         """Learn what the study's trials have tried."""
@@ -41,7 +43,7 @@ class Proposer:
         self._refusals = self._refusals + 1 if record.state is TrialState.REFUSED else 0
 
     def next(self) -> Proposal:
-        """Return the next proposal; before the first one float parents may be trained and measured for it.
+        """Return the next proposal; float parents may be trained and measured for it.
 
         Raises:
             SpecError: too many in a row were refused.
@@ -49,24 +51,31 @@ class Proposer:
             StopRequestedError: somebody asked to stop.
         """
         parts = self._parts
-        if not self._is_prepared:
-            parts.optuna_study.begin_with(first_trials(parts))
-            self._is_prepared = True
         if self._kept is not None:
             proposal, self._kept = self._kept, None
             return proposal
         if self._left_over:
             number = self._left_over[0]
-            proposal = parts.patience(lambda: parts.optuna_study.resume(number))
+            proposal = self._ask(lambda: parts.optuna_study.resume(number))
             self._left_over.remove(number)
             return proposal
         if self._refusals < _REFUSALS_BEFORE_RANDOM:
-            return parts.patience(parts.optuna_study.ask)
+            return self._ask(parts.optuna_study.ask)
         if self._refusals == _REFUSALS_BEFORE_RANDOM:
             self.know(parts.patience(lambda: parts.repository.trials(parts.study.id)))
         if self._refusals < _MAX_REFUSALS:
-            return parts.patience(lambda: parts.optuna_study.ask_at_random(self._is_new))
+            return self._ask(lambda: parts.optuna_study.ask_at_random(self._is_new))
         raise self._nothing_to_try(f"{self._refusals} proposals in a row were refused")
+
+    def _ask(self, ask: Callable[[], Proposal]) -> Proposal:
+        """Ask for a proposal, and find out what the first trials are where it is one of them."""
+        parts = self._parts
+        while True:
+            try:
+                return parts.patience(ask)
+            except FirstTrialUnknownError as unknown:
+                first = self._first.up_to(unknown.number)
+                parts.optuna_study.begin_with(first, more=len(first) > unknown.number)
 
     def keep(self, proposal: Proposal) -> None:
         """Keep a proposal for which the budget had no place; it is the next one."""

@@ -1,13 +1,15 @@
 """Hypervolume against time: our search, without early stopping and warm start, plain Optuna, NSGA-II, random.
 
-    python -m tests.benchmarks.search_efficiency [--study digits] [--seeds 5] [--budget-seconds 900 | --trials N]
-        [--arms NAME ...] [--ours KEY=VALUE ...] [--plain-epochs N] [--folder DIR] [--json FILE] [--plot FILE.html]
+    python -m tests.benchmarks.search_efficiency [--study digits] [--seeds 5] [--budget-seconds 240 | --trials N]
+        [--jobs N] [--arms NAME ...] [--ours KEY=VALUE ...] [--plain-epochs N] [--folder DIR] [--json FILE]
+        [--plot FILE.html]
 
-Every run is a process of its own, one after the other on this machine: all arms of a seed, then those of the next one,
-beginning with another arm. The time of a run begins with its first import and holds everything: parents, priors,
-tracing, attacks. With `--budget-seconds` every run ends then, in the middle of a trial if need be; with `--trials`
-plain Optuna trains so many and the other arms get the time that it took. What is counted is the hypervolume of the
-feasible candidates that were trained to their end, all measured by the same suite on the same data.
+Every run is a process of its own on this machine: all arms of a seed, then those of the next one, beginning with
+another arm; one after the other, or with `--jobs` so many at a time, each with its part of the processors. The time of
+a run begins with its first import and holds everything: parents, priors, tracing, attacks. With `--budget-seconds`
+every run ends then, in the middle of a trial if need be; with `--trials` plain Optuna trains so many and the other
+arms get the time that it took. What is counted is the hypervolume of the feasible candidates that were trained to
+their end, all measured by the same suite on the same data.
 
 Plain Optuna is what a user would write: `optuna.create_study` with the default sampler, `study.optimize`, every
 candidate built, traced and trained anew from random weights, for as many epochs as the study's trials or for
@@ -21,20 +23,23 @@ that is busy with other things.
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from search.threads import THREAD_VARIABLES, available_cpus
 from spaces.objectives import reference_losses
 from spaces.spec_files import load_spec
 from tests.benchmarks.efficiency_curves import Run, curve, figures
-from tests.benchmarks.efficiency_options import ARMS, PLAIN, ArmOptions
+from tests.benchmarks.efficiency_options import ARMS, OURS, PLAIN, ArmOptions
 from tests.benchmarks.efficiency_plot import plot_runs
 
 TARGETS = {"time_over_plain_optuna": "<= 0.25", "hypervolume_gain": ">= 0.1"}
@@ -48,32 +53,37 @@ def main() -> None:
     settings = common_settings(arguments)
     claim_folder(folder, settings)
     runs: list[Run] = []
-    planned = [(seed, arm) for seed in range(1, arguments.seeds + 1) for arm in in_turn(arguments.arms, seed, settings)]
-    for index, (seed, arm) in enumerate(planned, start=1):
-        run = run_arm(folder, arm, seed, settings)
-        runs.append(run)
-        print(f"[{index}/{len(planned)}] seed {seed}, {arm}: {describe(run, arguments.study)}", flush=True)
+    planned = list(plan(arguments, settings))
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for run in pool.map(lambda each: run_arm(folder, each[1], each[0], settings), planned):
+            runs.append(run)
+            told = f"seed {run.seed}, {run.arm}: {describe(run, arguments.study)}"
+            print(f"[{len(runs)}/{len(planned)}] {told}", flush=True)
     report(runs, arguments)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", default="digits", help="a preset or a TOML file")
     parser.add_argument("--data-dir", type=Path, help="where data are looked for first")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help=f"of the arms that the keys compare: {OURS}, {PLAIN}")
+    parser.add_argument("--other-seeds", type=int, default=2, help="of the other arms, at most --seeds")
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--budget-seconds", type=float, default=900.0, help="of every run")
+    budget.add_argument("--budget-seconds", type=float, default=240.0, help="of every run")
     budget.add_argument("--trials", type=int, help="of plain Optuna; the others get its time")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, which divide the processors")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--ours", nargs="+", default=[], metavar="KEY=VALUE", help="change our own arm's study")
     parser.add_argument("--plain-epochs", type=int, help="epochs of plain Optuna's trainings")
     parser.add_argument("--folder", type=Path, help="keeps the runs that are done")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write the curves here, as HTML")
-    arguments = parser.parse_args()
-    if arguments.trials is not None and PLAIN not in arguments.arms:
+    given = parser.parse_args(arguments)
+    if given.trials is not None and PLAIN not in given.arms:
         parser.error(f"--trials counts those of {PLAIN}; add it to --arms or give --budget-seconds")
-    return arguments
+    if given.trials is not None and given.jobs > 1:
+        parser.error(f"with --trials the other arms wait for the time of {PLAIN}; give --budget-seconds with --jobs")
+    return given
 
 
 def common_settings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -85,6 +95,7 @@ def common_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "budget_s": None if arguments.trials else arguments.budget_seconds,
         "trials": arguments.trials,
         "plain_epochs": arguments.plain_epochs,
+        "threads": max(1, available_cpus() // arguments.jobs),
         "overrides": {key: tomllib.loads(f"value = {value}")["value"] for key, value in changes.items()},
         "spec": load_spec(arguments.study).fingerprint,
     }
@@ -103,6 +114,14 @@ def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
     ]
     if differences:
         sys.exit(f"{folder} has runs of other settings ({'; '.join(differences)}); give another --folder.")
+
+
+def plan(arguments: argparse.Namespace, settings: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield seed and arm of every run, in the order in which they are made."""
+    for seed in range(1, arguments.seeds + 1):
+        for arm in in_turn(arguments.arms, seed, settings):
+            if arm in (OURS, PLAIN) or seed <= arguments.other_seeds:
+                yield seed, arm
 
 
 def in_turn(arms: Sequence[str], seed: int, settings: dict[str, Any]) -> Iterator[str]:
@@ -141,7 +160,8 @@ def run_arm(folder: Path, arm: str, seed: int, settings: dict[str, Any]) -> Run:
             out=str(unfinished),
         )
         command = [sys.executable, "-m", "tests.benchmarks.efficiency_arms", json.dumps(asdict(options))]
-        subprocess.run(command, check=True)
+        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(settings["threads"]))}
+        subprocess.run(command, check=True, env=environment)
         unfinished.replace(out)
     return read_run(out)
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from storage.records import TrialState
 from tests.integration.faults.sleeping_study import NAME, SleepingStudy
 from tests.integration.faults.sleeping_worker import WorkerTask, make_worker
 from tests.integration.tiny import TRIALS as TINY_TRIALS
-from tests.integration.tiny import write_tiny
+from tests.integration.tiny import run_search, write_tiny
 from tests.postgres_server import PostgresServer
 from tests.search.launchers.fake_actors import ClusterHeard
 from tests.search.launchers.fake_workers import Looks
@@ -123,13 +124,14 @@ def test_launch_that_was_stopped_goes_on_where_it_ended(cluster, tmp_path: Path,
 
     def supervise(kind: type[LaunchProgress]) -> tuple[bool, str]:
         console = Console(file=io.StringIO(), width=200)
-        is_done = supervise_on_ray(console, study, options, kind(console), address=cluster.address)
+        with connected(cluster.address) as there:
+            is_done = supervise_on_ray(console, study, options, kind(console), cluster=there)
         return is_done, console.file.getvalue()
 
     is_done, printed = supervise(InterruptingProgress)
     counts = repository.count_trials(study.id)
     assert (is_done, sum(counts.values()) < TINY_TRIALS) == (False, True)
-    assert f"worker ray-{cluster.address}-1 is process" in printed
+    assert f"worker ray-{cluster.address}-tiny-1 is process" in printed
     assert "stopping 2 workers after their batches" in printed
     is_done, printed = supervise(LaunchProgress)
     counts = repository.count_trials(study.id)
@@ -137,6 +139,27 @@ def test_launch_that_was_stopped_goes_on_where_it_ended(cluster, tmp_path: Path,
     assert counts[TrialState.RUNNING] == 0
     assert not list((tmp_path / "studies.artifacts").glob("launch-*"))
     assert check_database("studies.db").is_good
+
+
+def test_command_searches_on_the_cluster(cluster, tmp_path: Path):
+    write_tiny(tmp_path)
+    on_ray = ("launch", "--study", "tiny.toml", "--engine", "ray", "--address", cluster.address)
+    refused = run_search(*on_ray, "--cpus-per-worker", "64", folder=tmp_path)
+    assert refused.returncode == 2
+    assert "no node of the cluster has room for a worker of 64 CPUs and 0 GPUs, the largest has 1" in refused.stderr
+    assert not (tmp_path / "studies.db").exists()
+    ran = run_search(*on_ray, "--workers", "3", "--trials", "3", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[0].startswith("the cluster has room for 2 of the 3 workers at a time; the others begin when")
+    placed = {re.sub(r" is process .*", "", line) for line in lines if " is process " in line}
+    # A worker that finds a place only when nothing is left to do is not begun.
+    assert placed >= {f"worker ray-{cluster.address}-tiny-{number}" for number in (1, 2)}
+    told = [int(number) for number in re.findall(r"^trial +(\d+)", ran.stdout, flags=re.MULTILINE)]
+    assert len(told) == len(set(told)) >= 3
+    assert "[3/3]" in ran.stdout
+    assert "Pareto front of tiny" in ran.stdout
+    assert check_database(str(tmp_path / "studies.db")).is_good
 
 
 def test_worker_that_no_node_can_begin_is_an_error(cluster):

@@ -70,6 +70,32 @@ def test_other_early_stopping_is_another_study(tmp_path: Path) -> None:
     prepare_study(launch_options(tmp_path, training__epochs=4, early_stopping__eta=4))
 
 
+def remove_from_stored_spec(folder: Path, *sections: str) -> None:
+    """Leave the study as a version stored it that did not know these sections."""
+    engine = open_engine(str(folder / "studies.db"))
+    with engine.begin() as connection:
+        for section in sections:
+            removed = f"json_remove(spec, '$.{section}')"
+            connection.exec_driver_sql(f"UPDATE cosearch_studies SET spec = {removed}")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("take_up", ["launch", "join"])
+def test_study_stored_before_there_was_early_stopping_or_a_warm_start_goes_on(tmp_path: Path, take_up: str) -> None:
+    off: dict[str, Any] = {"warm_start__priors": 0, "warm_start__inherit": False}
+    before = prepare_study(launch_options(tmp_path, **off))
+    remove_from_stored_spec(tmp_path, "early_stopping", "warm_start")
+    if take_up == "launch":
+        worker = prepare_worker(launch_options(tmp_path, budget__trials=7, **off), Mock(), lambda: True)
+    else:
+        worker = join_worker(worker_options(tmp_path), Mock(), lambda: True)
+    assert worker.study.id == before.id
+    assert worker.study.spec_fingerprint == before.spec_fingerprint
+    worker.run()  # ends at once, but looks at what is stored first
+    with pytest.raises(StudyMismatchError, match=r"warm_start\.priors: stored 0, given 8"):
+        prepare_study(launch_options(tmp_path, **{**off, "warm_start__priors": 8}))
+
+
 def test_warm_start_needs_a_study_of_the_same_database(tmp_path: Path) -> None:
     with pytest.raises(SelectionError, match=r"no study 'earlier' in .*; its studies: none yet"):
         prepare_study(launch_options(tmp_path, warm_start__study="earlier"))

@@ -1,16 +1,22 @@
 """What is checked before workers begin on a cluster, and what they check on their nodes; without Ray."""
 
+import io
+import platform
 import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from search.bootstrap import WorkerOptions
-from search.launchers.ray_cluster import Node, Resources, connected
-from search.ray_launch import JoinStudy, RayOptions, check_nodes
+from search.bootstrap import WorkerOptions, create_memory
+from search.cli.ray_supervision import ClusterLines
+from search.launchers.ray_cluster import Node, RayActor, Resources, connected
+from search.launchers.ray_worker import ActorTask
+from search.ray_launch import JoinStudy, RayOptions, check_nodes, ray_launch
 from spaces.errors import SetupError
+from tests.builders import create_study
 from tests.search.worker_bench import Notes
 
 SERVER = "postgresql://me:secret@db/studies"
@@ -68,6 +74,65 @@ def test_cluster_that_does_not_fit_is_refused(
     with pytest.raises(SetupError, match=message) as caught:
         check_nodes(nodes, options(**changes), environment=environment)
     assert "secret" not in str(caught.value)
+
+
+class EmptyCluster:
+    """This machine as a node, with room for one worker; keeps what its actors would do, and creates none."""
+
+    def __init__(self) -> None:
+        self.tasks: list[ActorTask] = []
+
+    def nodes(self) -> list[Node]:
+        return [node(platform.node(), cpus=1, gpus=1)]
+
+    def start(self, task: ActorTask, **_: Any) -> list[RayActor]:
+        self.tasks.append(task)
+        return []
+
+
+@pytest.mark.parametrize(("gpus", "growth"), [(0.0, None), (0.5, "true"), (1.0, None)])
+def test_workers_find_database_and_artifacts_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: float, growth: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    memory = create_memory("studies.db")
+    cluster: Any = EmptyCluster()
+    output = io.StringIO()
+    with ray_launch(
+        cluster,
+        create_study(memory.repository),
+        options(storage="studies.db", cpus_per_worker=1, gpus_per_worker=gpus),
+        listener=Notes(),
+        cluster_listener=ClusterLines(Console(file=output, width=200)),
+        make_worker_listener=Notes,
+        stop_requests=lambda: 0,
+    ) as launcher:
+        (task,) = cluster.tasks
+        body: Any = task.body
+        assert body.sign.is_file()
+        assert body.sign.parent == tmp_path / "studies.artifacts"
+        assert not launcher.run()
+    assert not body.sign.exists()
+    assert body.options.storage == f"sqlite:///{tmp_path}/studies.db"
+    assert task.environment["SEARCH_ARTIFACTS"] == str(tmp_path / "studies.artifacts")
+    assert task.environment.get("TF_FORCE_GPU_ALLOW_GROWTH") == growth
+    assert output.getvalue().startswith("the cluster has room for 1 of the 4 workers at a time")
+
+
+def test_bucket_needs_no_sign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEARCH_ARTIFACTS", "s3://bucket/studies")
+    monkeypatch.setattr("search.ray_launch.watch_stored", lambda *_, **__: None)
+    cluster, study = EmptyCluster(), create_study(create_memory("studies.db").repository)
+    given: dict[str, Any] = {"listener": Notes(), "cluster_listener": ClusterLines(Console(file=io.StringIO()))}
+    given |= {"make_worker_listener": Notes, "stop_requests": lambda: 0}
+    there: Any = cluster
+    with ray_launch(there, study, options(cpus_per_worker=1), **given):
+        (task,) = cluster.tasks
+    body: Any = task.body
+    assert body.sign is None
+    assert task.environment == {"SEARCH_ARTIFACTS": "s3://bucket/studies"}
+    assert not (tmp_path / "cosearch.artifacts").exists()
 
 
 def test_worker_on_a_node_without_the_shared_folder_says_so(tmp_path: Path) -> None:

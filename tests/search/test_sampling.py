@@ -1,6 +1,7 @@
 """The door to Optuna, on storages in memory."""
 
 import sqlite3
+from itertools import count, product
 from typing import Any
 
 import optuna
@@ -9,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from search.models.topologies import digits_cnn
 from search.samplers import SAMPLERS
-from search.sampling import OptunaStudy, open_optuna_storage
+from search.sampling import FirstTrialUnknownError, OptunaStudy, open_optuna_storage
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import SearchSpace
@@ -95,6 +96,38 @@ def test_first_trials_are_those_that_the_study_begins_with_whoever_asks(storage,
     assert again.resume(3) == proposals[3]
 
 
+def test_first_trial_that_is_not_known_yet_is_said_and_is_the_next_one_once_it_is(storage):
+    study = open_study(storage, sampler="tpe")
+    study.begin_with(BASELINES, more=True)
+    run_trials(study, 2)
+    for ask in (study.ask, lambda: study.ask_at_random(lambda _: True)):
+        with pytest.raises(FirstTrialUnknownError, match="what trial 2 proposes is not known yet"):
+            ask()
+    third = BASELINES[0] | {"*.weight_bits": 4}
+    study.begin_with([*BASELINES, third], more=True)
+    proposal = study.ask()
+    assert (proposal.number, dict(proposal.params)) == (2, third)
+    study.tell_complete(2, (0.5, 1000.0), violations=())  # asks for no first trial
+    with pytest.raises(FirstTrialUnknownError, match="trial 3"):
+        study.ask()
+    study.begin_with([*BASELINES, third])
+    assert study.ask().number == 3
+    assert len(stored(storage).trials) == 4
+
+
+def test_first_trial_that_a_killed_worker_did_not_know_is_resumed_as_what_it_is(storage):
+    study = open_study(storage)
+    study.begin_with(BASELINES, more=True)
+    run_trials(study, 2)
+    with pytest.raises(FirstTrialUnknownError):
+        study.ask()
+    again = open_study(storage)
+    third = BASELINES[0] | {"*.weight_bits": 4}
+    again.begin_with([*BASELINES, third])
+    (number,) = again.unfinished()
+    assert again.resume(number).params == third
+
+
 def test_first_trial_is_no_chance_where_others_were_refused(storage):
     study = open_study(storage)
     study.begin_with([*BASELINES, *FIRST])
@@ -139,14 +172,36 @@ def test_running_trial_resumes_with_its_parameters(storage):
     assert again.resume(proposal.number) == proposal
 
 
-def test_trial_killed_while_its_parameters_were_drawn_gets_the_missing_ones(storage):
-    study = open_study(storage)
-    run_trials(study, 2)
-    half = stored(storage).ask()
-    half.suggest_categorical("*.weight_bits", (2, 4, 8))
-    proposal = open_study(storage).resume(half.number)
-    assert proposal.params["*.weight_bits"] == half.params["*.weight_bits"]
-    SPACE.decode(proposal.params)
+class Killed(BaseException):
+    """Stands for a kill: nothing in the service may catch it."""
+
+
+@pytest.mark.parametrize("n_before", [2, 12])  # TPE draws the first values one by one, later ones together
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_trial_killed_while_its_parameters_were_drawn_gets_those_of_an_untouched_one(monkeypatch, sampler, n_before):
+    def killed_after(n_params: int) -> None:
+        set_param, numbers = storage.set_trial_param, count()
+
+        def set_or_die(*arguments: Any) -> None:
+            if next(numbers) == n_params:
+                raise Killed
+            set_param(*arguments)
+
+        monkeypatch.setattr(storage, "set_trial_param", set_or_die)
+        with pytest.raises(Killed):
+            study.ask()
+        monkeypatch.undo()
+
+    for seed, n_params in product(range(4), range(3)):
+        untouched = open_study(optuna.storages.InMemoryStorage(), sampler=sampler, seed=seed)
+        run_trials(untouched, n_before)
+        storage = optuna.storages.InMemoryStorage()
+        study = open_study(storage, sampler=sampler, seed=seed)
+        run_trials(study, n_before)
+        killed_after(n_params)
+        again = open_study(storage, sampler=sampler, seed=seed)
+        (number,) = again.unfinished()
+        assert again.resume(number) == untouched.ask()
 
 
 def test_finished_trial_cannot_be_resumed(storage):

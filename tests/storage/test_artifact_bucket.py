@@ -1,111 +1,180 @@
-"""Artifacts in an object store; fsspec's store in memory takes the place of S3."""
+"""Artifacts in a bucket, on a server that speaks the protocol of S3."""
 
-import uuid
+import hashlib
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spaces.errors import ArtifactError, SetupError
 from storage.artifact_bucket import BucketStore, bucket_url, open_artifacts
 from storage.artifacts import ArtifactStore, default_root
-
-fsspec = pytest.importorskip("fsspec")
+from tests.s3_server import S3Server, running_s3_server
 
 # SHA-256 of "abc" from FIPS 180-2, appendix B.1.
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 SERVER = "postgresql://user@host/db"
 
 
-@pytest.fixture
-def url() -> str:
-    return f"memory://{uuid.uuid4().hex}/studies"
+class Bench:
+    """A store in an empty bucket, and that bucket as its owner sees it."""
+
+    def __init__(self, server: S3Server, folder: Path) -> None:
+        self.folder = folder
+        self.bucket, self._client = server.create_bucket(), server.client
+        self.url = f"s3://{self.bucket}/studies"
+        self.store = BucketStore(self.url, root=folder)
+
+    def sizes(self) -> dict[str, int]:
+        found = self._client.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return {each["Key"]: each["Size"] for each in found}
+
+    def write(self, key: str, content: bytes) -> None:
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def remove_bucket(self) -> None:
+        self._client.delete_bucket(Bucket=self.bucket)
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[S3Server]:
+    with running_s3_server() as server:
+        yield server
 
 
 @pytest.fixture
-def store(url: str, tmp_path: Path) -> BucketStore:
-    return BucketStore(url, root=tmp_path / "here")
+def bench(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Bench(s3_server, tmp_path / "here")
 
 
-def files() -> Any:
-    return fsspec.filesystem("memory")
+@pytest.mark.slow
+def test_bytes_are_stored_under_their_hash(bench: Bench) -> None:
+    assert bench.store.put(b"abc") == ABC
+    assert bench.store.put(b"abc") == ABC
+    assert bench.sizes() == {f"studies/ba/{ABC}": 3}
+    assert bench.store.get(ABC) == b"abc"
+    assert bench.store.digests() == {ABC}
+    bench.store.check(ABC)
+    assert not bench.folder.exists()
 
 
-def key(url: str, digest: str) -> str:
-    return f"{url.removeprefix('memory:/')}/{digest[:2]}/{digest}"
+@pytest.mark.slow
+def test_file_is_stored_whole(bench: Bench, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 40_000
+    (tmp_path / "model").write_bytes(content)
+    digest = bench.store.put(tmp_path / "model")
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert bench.store.get(digest) == content
 
 
-def test_bytes_are_stored_under_their_hash(store: BucketStore, url: str) -> None:
-    assert store.put(b"abc") == ABC
-    assert store.put(b"abc") == ABC
-    assert files().cat_file(key(url, ABC)) == b"abc"
-    assert store.get(ABC) == b"abc"
-    assert store.digests() == {ABC}
-    store.check(ABC)
+@pytest.mark.slow
+def test_object_that_is_being_written_is_not_seen_in_part(bench: Bench) -> None:
+    content = bytes(8_000_000)
+    digest = hashlib.sha256(content).hexdigest()
+    writer = threading.Thread(target=bench.store.put, args=(content,))
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        seen.append(bench.sizes())
+    whole = {f"studies/{digest[:2]}/{digest}": len(content)}
+    assert all(sizes in ({}, whole) for sizes in seen)
+    assert bench.sizes() == whole
 
 
-def test_file_is_stored_whole(store: BucketStore, tmp_path: Path) -> None:
-    (tmp_path / "model").write_bytes(b"abc")
-    assert store.put(tmp_path / "model") == ABC
-
-
-def test_path_is_that_of_a_copy_here(store: BucketStore, tmp_path: Path) -> None:
-    path = store.path(store.put(b"abc"))
+@pytest.mark.slow
+def test_path_is_that_of_a_copy_here(bench: Bench) -> None:
+    path = bench.store.path(bench.store.put(b"abc"))
     assert path.read_bytes() == b"abc"
-    assert path.is_relative_to(tmp_path / "here")
+    assert path.is_relative_to(bench.folder)
 
 
-def test_damaged_object_is_an_error_and_mended_by_another_put(store: BucketStore, url: str) -> None:
-    store.put(b"abc")
-    files().pipe_file(key(url, ABC), b"ab")
-    for read in (store.get, store.check, store.path):
-        with pytest.raises(ArtifactError, match=rf"{ABC} in memory://.* is damaged, its content has the hash fb8e"):
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", [b"ab", b"", b"abd"])
+def test_damaged_object_is_an_error_and_mended_by_another_put(bench: Bench, damaged: bytes) -> None:
+    bench.store.put(b"abc")
+    bench.write(f"studies/ba/{ABC}", damaged)
+    for read in (bench.store.get, bench.store.check, bench.store.path):
+        with pytest.raises(ArtifactError, match=rf"{ABC} in {bench.url} is damaged, its content has the hash"):
             read(ABC)
-    store.put(b"abc")
-    assert store.get(ABC) == b"abc"
+    bench.store.put(b"abc")
+    assert bench.store.get(ABC) == b"abc"
 
 
-def test_missing_object_is_an_error_and_may_be_removed(store: BucketStore) -> None:
-    with pytest.raises(ArtifactError, match=f"artifact {ABC} cannot be read in memory://"):
-        store.get(ABC)
-    store.remove(ABC)
+@pytest.mark.slow
+def test_missing_object_is_an_error_and_may_be_removed(bench: Bench) -> None:
+    with pytest.raises(ArtifactError, match=rf"{ABC} cannot be read in {bench.url}: there is no such object; check"):
+        bench.store.get(ABC)
+    bench.store.remove(ABC)
+    assert bench.store.digests() == set()
 
 
-def test_removed_object_is_gone(store: BucketStore) -> None:
-    store.remove(store.put(b"abc"))
-    assert store.digests() == set()
+@pytest.mark.slow
+def test_removed_object_is_gone(bench: Bench) -> None:
+    bench.store.remove(bench.store.put(b"abc"))
+    assert bench.store.digests() == set()
+    assert bench.sizes() == {}
 
 
-def test_young_objects_and_other_objects_are_left_out(store: BucketStore, url: str) -> None:
-    store.put(b"abc")
-    files().pipe_file(key(url, "readme.txt"), b"mine")
-    assert store.digests(min_age_s=0.0) == {ABC}
-    assert store.digests(min_age_s=3600.0) == set()
+@pytest.mark.slow
+def test_young_objects_and_other_objects_are_left_out(bench: Bench) -> None:
+    bench.store.put(b"abc")
+    bench.write("studies/readme.txt", b"mine")
+    bench.write(f"others/ba/{ABC[::-1]}", b"theirs")
+    assert bench.store.digests(min_age_s=0.0) == {ABC}
+    assert bench.store.digests(min_age_s=3600.0) == set()
 
 
-def test_failure_names_what_and_where(store: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise PermissionError("Access Denied.")
-
-    monkeypatch.setattr(store._files, "pipe_file", refuse)
-    with pytest.raises(ArtifactError, match=r"3 bytes cannot be stored in memory://.*: Access Denied; check"):
-        store.put(b"abc")
+@pytest.mark.slow
+def test_object_of_another_worker_is_listed(bench: Bench) -> None:
+    assert bench.store.digests() == set()
+    bench.write(f"studies/ba/{ABC}", b"abc")
+    assert bench.store.digests() == {ABC}
 
 
-@pytest.mark.parametrize("kind", ["nonsense", "abfs"])
-def test_store_that_cannot_be_opened_says_what_to_do(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=rf"SEARCH_ARTIFACTS={kind}://b/p: .*pip install 'cosearch\[s3\]'"):
-        BucketStore(f"{kind}://b/p", root=tmp_path)
+@pytest.mark.slow
+def test_failure_names_what_and_where(bench: Bench) -> None:
+    bench.remove_bucket()
+    with pytest.raises(ArtifactError, match=rf"3 bytes cannot be stored in {bench.url}: .*bucket does not exist; chec"):
+        bench.store.put(b"abc")
+    with pytest.raises(ArtifactError, match=rf"the objects cannot be listed in {bench.url}: .*bucket does not exist"):
+        bench.store.digests()
 
 
-def test_variable_names_a_bucket_a_folder_or_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("url", ["nonsense://b/p", "file:///shared", "gs://b/p", "s3://", "s3:///"])
+def test_url_of_something_else_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=rf"SEARCH_ARTIFACTS takes a folder .* or s3://bucket/prefix; got '{url}'"):
+        BucketStore(url, root=tmp_path)
+
+
+def test_package_that_is_not_installed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(SetupError, match=r"SEARCH_ARTIFACTS=s3://b/p: .*; install it: pip install 'cosearch\[s3\]'"):
+        BucketStore("s3://b/p", root=tmp_path)
+
+
+def test_variable_names_a_bucket_a_folder_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "s3://bucket/studies"
     monkeypatch.setenv("SEARCH_ARTIFACTS", url)
-    assert isinstance(open_artifacts(SERVER), BucketStore)
     assert bucket_url(SERVER) == url
     assert default_root(SERVER) == Path("cosearch.artifacts")
+    assert bucket_url("studies.db") is None
     assert type(open_artifacts("studies.db")) is ArtifactStore
     assert open_artifacts("studies.db").root == Path("studies.artifacts")
     monkeypatch.setenv("SEARCH_ARTIFACTS", "/shared")
     assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("/shared"))
     monkeypatch.delenv("SEARCH_ARTIFACTS")
     assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("cosearch.artifacts"))
+
+
+@pytest.mark.slow
+def test_variable_opens_the_bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEARCH_ARTIFACTS", bench.url)
+    store = open_artifacts(SERVER)
+    assert isinstance(store, BucketStore)
+    assert store.root == Path("cosearch.artifacts")
+    store.put(b"abc")
+    assert bench.store.digests() == {ABC}

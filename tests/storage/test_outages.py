@@ -9,9 +9,10 @@ from threading import Timer
 import pytest
 from psycopg import OperationalError as PsycopgOperationalError
 from psycopg import errors
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
 
 from spaces.errors import StorageError
 from storage import sql
@@ -36,6 +37,18 @@ def execute(engine: Engine, *statements: str) -> None:
     with storage_errors(engine.url), write_engine(engine).begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def go_on_after(engine: Engine, failing: str) -> None:
+    """Do as Optuna does: it takes every such error for that of a query that was too long, and sends a shorter one."""
+    try:
+        with Session(engine) as session:
+            try:
+                session.execute(text(failing))
+            except DBAPIError:
+                session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        raise RuntimeError("an exception is raised during the commit") from error
 
 
 @pytest.mark.parametrize(
@@ -165,4 +178,23 @@ def test_server_ends_a_transaction_whose_client_fell_silent(postgres_server: Pos
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         ]
     assert shown == ["1min", "30s", "1min"]
+    engine.dispose()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("failing", "expected"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", True),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(10)", True),
+        ("SELECT * FROM missing", False),
+    ],
+)
+def test_library_that_goes_on_in_a_failed_transaction_meets_the_outage_that_made_it_fail(
+    postgres_server: PostgresServer, failing: str, expected: bool
+) -> None:
+    engine = open_engine(postgres_server.create_database())
+    with pytest.raises(RuntimeError) as raised:
+        go_on_after(engine, failing)
+    assert passes(raised.value) == expected
     engine.dispose()

@@ -52,10 +52,13 @@ def test_changed_specification_is_known_by_its_hash(study):
     assert len(study.results()) == TRIALS
 
 
-@pytest.mark.xfail(strict=True, raises=json.JSONDecodeError, reason="what is no JSON is told by Python's own error")
 def test_truncated_specification_is_an_error_in_words(study):
     execute(study, "UPDATE cosearch_studies SET spec = substr(spec, 1, length(spec) - 30)")
-    with pytest.raises(StorageError, match="damaged"):
+    code, said = run_worker(study, "second")
+    assert code == 1
+    assert "StorageError: database sqlite:///" in said
+    assert "a stored value is no JSON" in said
+    with pytest.raises(StorageError, match="the file is damaged; restore a copy"):
         study.repository.get_study(NAME)
 
 

@@ -1,9 +1,13 @@
 """Killed workers and damaged files with real training: every figure as in a study that was never touched."""
 
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from search.training.checkpoint import FitState
 from storage.maintenance import check_database
 from storage.records import TrialRecord, TrialState
 from tests.integration.tiny import clean_environment, write_tiny
-from tests.search.cli.running import make_runner
+from tests.search.cli.running import Ran, make_runner
 
 pytestmark = pytest.mark.slow
 
@@ -35,19 +39,27 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def start_worker(folder: Path, name: str, *, dies_at: int | None = None) -> Process:
+@contextmanager
+def working(folder: Path, name: str, *, dies_at: int | None = None) -> Iterator[Process]:
     """Start a worker whose candidates follow from the trials' numbers, on one thread for equal rounding."""
-    module = ["search"] if dies_at is None else ["tests.integration.faults.dying_search", str(dies_at)]
-    command = [sys.executable, "-m", *module, "worker", "--study", "tiny", "--name", name]
-    command += ["--threads", "1", "--sampler", "random", "--storage", str(folder / "studies.db")]
-    return subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    module, threads = ["search"], ["--threads", "1"]
+    if dies_at is not None:  # this one sets its threads itself
+        module, threads = ["tests.integration.faults.dying_search", str(dies_at)], []
+    command = [sys.executable, "-m", *module, "worker", "--study", "tiny", "--name", name, *threads]
+    command += ["--sampler", "random", "--storage", str(folder / "studies.db")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=clean_environment(), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def run_worker(folder: Path, name: str, *, dies_at: int | None = None) -> tuple[int, str]:
-    """Run a worker to its end and return its exit code and what it said on stderr."""
-    process = start_worker(folder, name, dies_at=dies_at)
-    _, errors = process.communicate()
-    return process.returncode, errors
+def run_worker(folder: Path, name: str, *, dies_at: int | None = None) -> Ran:
+    """Run a worker to its end."""
+    with working(folder, name, dies_at=dies_at) as process:
+        output, errors = process.communicate()
+    return Ran(code=process.returncode, output=output, errors=errors)
 
 
 def memory_of(folder: Path) -> tuple[Memory, int]:
@@ -69,29 +81,39 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
+def parents(folder: Path) -> set[str]:
+    with closing(sqlite3.connect(folder / "studies.db")) as connection:
+        return {digest for (digest,) in connection.execute("SELECT digest FROM cosearch_parents")}
+
+
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = prepared(tmp_path_factory.mktemp("untouched"))
-    assert run_worker(folder, "a") == (0, "")
+    ran = run_worker(folder, "a")
+    assert (ran.code, ran.errors) == (0, "")
     assert [record.state for record in trials(folder)] == [TrialState.COMPLETE] * TRIALS
     return folder
 
 
 def test_training_goes_on_from_the_rung_before_a_truncated_checkpoint(untouched, tmp_path):
+    """The float parent is truncated too, and trained again."""
     prepared(tmp_path)
-    assert run_worker(tmp_path, "a", dies_at=3 * RUNGS)[0] == -signal.SIGKILL
+    killed = run_worker(tmp_path, "a", dies_at=3 * RUNGS)
+    assert killed.code == -signal.SIGKILL, killed.errors
     memory, study_id = memory_of(tmp_path)
     (left,) = memory.repository.trials(study_id, state=TrialState.RUNNING)
     first, newest = memory.rungs.rungs(study_id, number=left.number)
     (digest,) = first.checkpoints.values()
     kept = FitState.from_bytes(memory.artifacts.get(digest))
-    (digest,) = newest.checkpoints.values()
-    truncate(memory.artifacts.path(digest))
+    (digest,), (parent,) = newest.checkpoints.values(), parents(tmp_path)
+    for damaged in (digest, parent):
+        truncate(memory.artifacts.path(damaged))
 
-    code, errors = run_worker(tmp_path, "a")
-    assert code == 0
-    assert f"trial {left.number} cannot go on from rung 1: artifact {digest}" in errors
-    assert "is damaged" in errors
+    again = run_worker(tmp_path, "a")
+    assert again.code == 0
+    assert f"trial {left.number} cannot go on from rung 1: artifact {digest}" in again.errors
+    assert re.search(rf"artifact {parent}.* is damaged.* It is trained again\.", again.errors)
+    assert again.errors.count("is damaged") == 2
     assert figures(tmp_path) == figures(untouched)
     # The first epoch was not trained again: it has the seconds that it took before the kill.
     curve = trials(tmp_path)[left.number].details["curve"]
@@ -100,15 +122,20 @@ def test_training_goes_on_from_the_rung_before_a_truncated_checkpoint(untouched,
 
 def test_study_of_two_workers_one_of_which_is_killed_has_the_figures_of_an_untouched_one(untouched, tmp_path):
     prepared(tmp_path)
-    # Killed in its second trial.
-    workers = [start_worker(tmp_path, "a", dies_at=RUNGS + 1), start_worker(tmp_path, "b")]
-    workers[0].communicate()
-    assert workers[0].returncode == -signal.SIGKILL
-    assert run_worker(tmp_path, "a")[0] == 0
-    workers[1].communicate()
-    assert workers[1].returncode == 0
+    with working(tmp_path, "b") as other:
+        killed = run_worker(tmp_path, "a", dies_at=RUNGS + 1)  # in its second trial
+        assert killed.code == -signal.SIGKILL, killed.errors
+        assert run_worker(tmp_path, "a").code == 0
+        _, errors = other.communicate()
+    assert other.returncode == 0, errors
     assert figures(tmp_path) == figures(untouched)
     assert {record.owner for record in trials(tmp_path)} == {"a", "b"}
+
+
+def test_worker_that_comes_late_says_that_nothing_is_left_to_do(untouched, tmp_path):
+    ran = run_worker(shutil.copytree(untouched, tmp_path / "copy"), "late")
+    assert (ran.code, ran.errors) == (0, "")
+    assert ran.output == f"study 'tiny' has all its trials ({TRIALS} of {TRIALS}); nothing is left to do\n"
 
 
 def test_truncated_model_is_refused_by_its_hash(untouched, tmp_path, monkeypatch, capsys):

@@ -15,7 +15,6 @@ from search.training.fit import StopRequestedError
 from spaces.errors import StorageError
 from tests.search.cli.running import Ran, make_runner
 
-
 STANDING = Standing(trained=2, budget=3, refused=0, front_size=1, hypervolume=0.5)
 
 

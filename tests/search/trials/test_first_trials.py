@@ -11,7 +11,8 @@ from search.evaluation import Watch
 from search.models.topologies import digits_cnn
 from search.parents import Parent
 from search.sensitivity import BitEffect, ExaminedParent, Sensitivity
-from search.trials.first_trials import first_trials
+from search.training.fit import StopRequestedError
+from search.trials.first_trials import FirstTrials, Proposed
 from search.trials.parts import WorkerParts
 from search.trials.taken_over import best_first, taken_over
 from search.worker import Worker
@@ -20,7 +21,7 @@ from spaces.errors import SelectionError
 from spaces.search_space import SearchSpace
 from storage.records import TrialState
 from tests.builders import build_measurement
-from tests.search.worker_bench import TIED, Bench, FakeEvaluator
+from tests.search.worker_bench import TIED, TOPOLOGY, Bench, FakeEvaluator
 
 
 def effects(**errors: float) -> dict[int, BitEffect]:
@@ -59,6 +60,10 @@ def parts_like(parts: WorkerParts, **warm_start: Any) -> WorkerParts:
     return replace(parts, spec=spec, study=study)
 
 
+def first_trials(parts: WorkerParts) -> list[Proposed]:
+    return FirstTrials(parts).up_to(99)
+
+
 def fingerprints(parts: WorkerParts) -> list[str]:
     return [parts.space.decode(params).fingerprint for params in first_trials(parts)]
 
@@ -70,6 +75,45 @@ def test_baselines_come_first_and_priors_follow_each_once(bench: Bench) -> None:
     assert len(found) > 2
     assert len(set(fingerprints(parts))) == len(found)
     assert {params["*.weight_bits"] for params in found[2:]} <= {2, 4}
+
+
+def test_parents_are_measured_when_the_first_prior_of_their_topology_is_asked_for(bench: Bench) -> None:
+    parts = parts_of(bench, priors=8)
+    wide = parts.spec.topology.model_copy(update={"width": (0.25, 0.5)})
+    spec = parts.spec.model_copy(update={"topology": wide})
+    first = FirstTrials(replace(parts, spec=spec, space=SearchSpace(spec, TOPOLOGY.slots)))
+    assert len(first.up_to(1)) == 2
+    assert bench.evaluator.examined == []
+    assert first.up_to(2)[2]["topology.width"] == 0.5  # the largest first
+    assert bench.evaluator.examined == [{"width": 0.5}]
+    widths = [params["topology.width"] for params in first.up_to(5)]
+    assert widths[2:] == [0.5, 0.25, 0.5, 0.25]
+    assert bench.evaluator.examined == [{"width": 0.5}, {"width": 0.25}]
+    assert first.up_to(3) == first.up_to(5)[:4]
+
+
+def forget_sensitivities(bench: Bench) -> None:
+    with bench.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM cosearch_parents")
+
+
+def test_interrupted_measurement_is_made_good_and_the_priors_stay_what_they_are(bench: Bench) -> None:
+    parts = parts_of(bench, priors=3, budget=6)
+    expected = fingerprints(parts_like(parts, priors=3))
+
+    class Interrupted(MeasuringEvaluator):
+        def examine_parent(self, choices: Any, *, space: SearchSpace, watch: Watch) -> ExaminedParent:
+            raise StopRequestedError
+
+    forget_sensitivities(bench)
+    interrupted: Any = Interrupted()
+    with pytest.raises(StopRequestedError):
+        Worker(replace(parts, evaluator=interrupted)).run()
+    assert [trial.number for trial in bench.trials()] == [0, 1]
+    assert len(bench.optuna_trials()) == 3  # the third one was begun and has no parameters yet
+    again: Any = MeasuringEvaluator()
+    Worker(replace(parts, evaluator=again)).run()
+    assert [trial.candidate.fingerprint for trial in bench.trials()][: len(expected)] == expected
 
 
 def test_so_many_priors_as_wanted(bench: Bench) -> None:
