@@ -55,7 +55,7 @@ def test_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
     assert settings["overrides"] == {"warm_start.priors": 4, "training.start": "parent"}
     claim_folder(tmp_path, settings)
     claim_folder(tmp_path, settings)
-    with pytest.raises(SystemExit, match=r"runs of other settings \(budget_s: there 140\.0, now 60\.0\)"):
+    with pytest.raises(SystemExit, match=r"runs of other settings \(budget_s: there 240\.0, now 60\.0\)"):
         claim_folder(tmp_path, {**settings, "budget_s": 60.0})
 
 
@@ -65,7 +65,8 @@ def test_run_that_is_done_is_kept_and_one_that_was_cut_off_is_made_again(
     made: list[dict[str, Any]] = []
 
     def run(command: list[str], *, check: bool, env: dict[str, str]) -> SimpleNamespace:
-        assert check and env["OMP_NUM_THREADS"] == str(settings["threads"])
+        assert check
+        assert env["OMP_NUM_THREADS"] == str(settings["threads"])
         options = json.loads(command[-1])
         made.append(options)
         if len(made) == 1:

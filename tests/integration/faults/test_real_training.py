@@ -16,6 +16,7 @@ from search.bootstrap import LaunchOptions, Memory, open_memory, prepare_study
 from search.training.checkpoint import FitState
 from storage.maintenance import check_database
 from storage.records import TrialRecord, TrialState
+from tests.integration.faults.fleet import wait_until
 from tests.integration.tiny import clean_environment, write_tiny
 from tests.search.cli.running import Ran, make_runner
 
@@ -72,6 +73,10 @@ def trials(folder: Path) -> list[TrialRecord]:
     return memory.repository.trials(study_id)
 
 
+def owners(folder: Path) -> set[str]:
+    return {record.owner for record in trials(folder)}
+
+
 def figures(folder: Path) -> list[object]:
     assert check_database(str(folder / "studies.db")).is_good
     return [(record.number, record.seed, record.candidate, record.measurement) for record in trials(folder)]
@@ -122,14 +127,17 @@ def test_training_goes_on_from_the_rung_before_a_truncated_checkpoint(untouched,
 
 def test_study_of_two_workers_one_of_which_is_killed_has_the_figures_of_an_untouched_one(untouched, tmp_path):
     prepared(tmp_path)
-    with working(tmp_path, "b") as other:
-        killed = run_worker(tmp_path, "a", dies_at=RUNGS + 1)  # in its second trial
-        assert killed.code == -signal.SIGKILL, killed.errors
-        assert run_worker(tmp_path, "a").code == 0
-        _, errors = other.communicate()
-    assert other.returncode == 0, errors
+    with working(tmp_path, "a", dies_at=RUNGS + 1) as killed:  # in its second trial
+        wait_until(lambda: bool(trials(tmp_path)), "it has a trial")
+        with working(tmp_path, "b") as other:
+            _, errors = killed.communicate()
+            assert killed.returncode == -signal.SIGKILL, errors
+            wait_until(lambda: "b" in owners(tmp_path) or other.poll() is not None, "the other one has a trial")
+            assert run_worker(tmp_path, "a").code == 0
+            _, errors = other.communicate()
+            assert other.returncode == 0, errors
     assert figures(tmp_path) == figures(untouched)
-    assert {record.owner for record in trials(tmp_path)} == {"a", "b"}
+    assert owners(tmp_path) == {"a", "b"}
 
 
 def test_worker_that_comes_late_says_that_nothing_is_left_to_do(untouched, tmp_path):
