@@ -13,7 +13,7 @@ import pytest
 
 from search.bootstrap import open_memory
 from storage.records import TrialRecord, TrialState
-from tests.integration.tiny import TRIALS, clean_environment, run_search, search_command, write_tiny
+from tests.integration.tiny import GUARD_S, TRIALS, clean_environment, run_search, search_command, write_tiny
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def wait_for(process: Process, beginning: str) -> None:
 
 
 def wait_for_trial(folder: Path, is_there: Callable[[list[TrialRecord]], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + GUARD_S
     while time.monotonic() < deadline:
         if (folder / "studies.db").exists() and is_there(stored_trials(folder)):
             return
@@ -81,7 +81,7 @@ def test_killed_study_ends_like_one_that_was_never_touched(tiny, tmp_path):
         wait_for(process, "training the float parent")
         time.sleep(moments.uniform(0, 3))
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=GUARD_S)
     assert (process.returncode, errors) == (130, "")
     assert output.endswith("stopped; the same command goes on where this one ended\n")
 
@@ -118,7 +118,7 @@ def test_trial_of_a_launch_that_is_only_halted_is_left_to_it(tmp_path):
             (halted,) = [record for record in stored_trials(tmp_path) if record.state is TrialState.RUNNING]
             first.send_signal(signal.SIGCONT)
             for process in (first, second):
-                assert process.communicate(timeout=120)[1] == ""
+                assert process.communicate(timeout=GUARD_S)[1] == ""
                 assert process.returncode == 0
     trials = stored_trials(tmp_path)
     assert [record.state for record in trials] == [TrialState.COMPLETE] * TRIALS

@@ -6,7 +6,7 @@ import pytest
 
 from search.bootstrap import open_memory
 from storage.records import TrialState
-from tests.integration.tiny import clean_environment, search_command, write_tiny
+from tests.integration.tiny import GUARD_S, clean_environment, search_command, write_tiny
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_two_launches_share_the_budget_exactly(tmp_path):
         for _ in range(2)
     ]
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=GUARD_S)
         assert (process.returncode, errors) == (0, "")
 
     memory = open_memory(str(tmp_path / "studies.db"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TRIALS = 5
+GUARD_S = 1800.0  # longer than any machine takes; what is waited for so long does not come
 TINY = f"""
 name = "tiny"
 seed = 3
@@ -74,5 +75,5 @@ def run_search(*arguments: str, folder: Path, **environment: str) -> subprocess.
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=GUARD_S,
     )

@@ -149,6 +149,7 @@ def test_ray_that_is_not_installed_is_an_error(monkeypatch) -> None:
         connected("auto").__enter__()
 
 
+@pytest.mark.slow  # only then the extra is installed
 @pytest.mark.parametrize("address", ["nonsense", "host", "host:port", "ray://"])
 def test_text_that_is_no_address_is_an_error(address: str) -> None:
     pytest.importorskip("ray")
@@ -156,6 +157,7 @@ def test_text_that_is_no_address_is_an_error(address: str) -> None:
         connected(address).__enter__()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_address_where_nobody_answers_is_an_error_at_once(scheme: str) -> None:
     pytest.importorskip("ray")

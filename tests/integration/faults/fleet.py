@@ -12,8 +12,7 @@ from typing import Self
 import pytest
 
 from tests.integration.faults.sleeping_worker import WorkerTask, start_worker
-
-GUARD_S = 1800.0  # longer than any machine takes; what is waited for so long does not come
+from tests.integration.tiny import GUARD_S
 
 
 class Fleet:

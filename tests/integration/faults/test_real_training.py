@@ -73,10 +73,6 @@ def trials(folder: Path) -> list[TrialRecord]:
     return memory.repository.trials(study_id)
 
 
-def owners(folder: Path) -> set[str]:
-    return {record.owner for record in trials(folder)}
-
-
 def figures(folder: Path) -> list[object]:
     assert check_database(str(folder / "studies.db")).is_good
     return [(record.number, record.seed, record.candidate, record.measurement) for record in trials(folder)]
@@ -126,18 +122,26 @@ def test_training_goes_on_from_the_rung_before_a_truncated_checkpoint(untouched,
 
 
 def test_study_of_two_workers_one_of_which_is_killed_has_the_figures_of_an_untouched_one(untouched, tmp_path):
-    prepared(tmp_path)
+    memory, study_id = memory_of(prepared(tmp_path))
+
+    def wait_for_trial(name: str, process: Process) -> None:
+        def has_come() -> bool:
+            owners = {record.owner for record in memory.repository.trials(study_id)}
+            return name in owners or process.poll() is not None
+
+        wait_until(has_come, f"worker {name} has a trial")
+
     with working(tmp_path, "a", dies_at=RUNGS + 1) as killed:  # in its second trial
-        wait_until(lambda: bool(trials(tmp_path)), "it has a trial")
+        wait_for_trial("a", killed)
         with working(tmp_path, "b") as other:
             _, errors = killed.communicate()
             assert killed.returncode == -signal.SIGKILL, errors
-            wait_until(lambda: "b" in owners(tmp_path) or other.poll() is not None, "the other one has a trial")
+            wait_for_trial("b", other)
             assert run_worker(tmp_path, "a").code == 0
             _, errors = other.communicate()
             assert other.returncode == 0, errors
     assert figures(tmp_path) == figures(untouched)
-    assert owners(tmp_path) == {"a", "b"}
+    assert {record.owner for record in trials(tmp_path)} == {"a", "b"}
 
 
 def test_worker_that_comes_late_says_that_nothing_is_left_to_do(untouched, tmp_path):
