@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from search.training.checkpoint import FitCheckpoint, FitState
 from search.training.fit import FitProgress
 from spaces.effort_specs import EarlyStoppingSpec, WarmStartSpec
 from spaces.errors import TrialError
+from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
@@ -155,29 +157,39 @@ class Refiner:
         return hashlib.sha256("/".join(made_from).encode()).hexdigest()
 
     def _measured(self, planned: PlannedRun, evaluation: Evaluation) -> RefinementRun:
-        artifacts = {name: self._parts.artifacts.put(content) for name, content in evaluation.model.to_files().items()}
-        return replace(
-            self._run_of(planned),
+        return self._run_of(
+            planned,
             measurement=evaluation.measurement,
             timings=evaluation.timings,
-            details={**evaluation.details, **self._parts.provenance},
-            artifacts=artifacts,
+            details=evaluation.details,
+            artifacts={
+                name: self._parts.artifacts.put(content) for name, content in evaluation.model.to_files().items()
+            },
         )
 
     def _failed(self, planned: PlannedRun, reason: str) -> RefinementRun:
-        return replace(self._run_of(planned), reason=reason)
+        return self._run_of(planned, reason=reason)
 
-    def _run_of(self, planned: PlannedRun) -> RefinementRun:
-        """Return a run that nothing is known of yet but what was planned."""
+    def _run_of(
+        self,
+        planned: PlannedRun,
+        *,
+        measurement: Measurement | None = None,
+        reason: str | None = None,
+        timings: Mapping[str, float] = MappingProxyType({}),
+        details: Mapping[str, Any] = MappingProxyType({}),
+        artifacts: Mapping[str, str] = MappingProxyType({}),
+    ) -> RefinementRun:
         return RefinementRun(
             number=planned.trial.number,
             epochs=self._parts.spec.training.epochs,
             repeat=planned.repeat,
             seed=planned.seed,
-            measurement=None,
-            reason=None,
-            timings={},
-            details=dict(self._parts.provenance),
+            measurement=measurement,
+            reason=reason,
+            timings=dict(timings),
+            details={**details, **self._parts.provenance},
+            artifacts=dict(artifacts),
         )
 
 

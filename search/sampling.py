@@ -3,7 +3,7 @@
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 
+from search.one_transaction import one_transaction
+from search.sampler_history import SamplerHistory
 from search.samplers import SAMPLERS, GivenParams, MakeSampler, NumberedSampler, check_sampler
 from spaces.errors import SelectionError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
@@ -69,6 +71,7 @@ class OptunaStudy:
         self._first: tuple[Mapping[str, ParamValue], ...] = space.baselines()
         self._are_all_known = True
         self._half_asked: int | None = None
+        self._history = SamplerHistory()
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
             for parameter in space.parameters
@@ -134,7 +137,7 @@ class OptunaStudy:
             except SelectionError:
                 self._half_asked = None
         with _optuna_calls(self._url):
-            self._study.sampler = NumberedSampler(lambda number: self._first_sampler(number) or make_sampler(number))
+            self._study.sampler = self._numbered(lambda number: self._first_sampler(number) or make_sampler(number))
             try:
                 trial = self._study.ask()
             except FirstTrialUnknownError as error:
@@ -142,6 +145,9 @@ class OptunaStudy:
                 raise
             self._half_asked = trial.number
             return self._complete(trial)
+
+    def _numbered(self, make: MakeSampler) -> NumberedSampler:
+        return NumberedSampler(make, self._distributions, self._history)
 
     def _first_sampler(self, number: int) -> GivenParams | None:
         if number < len(self._first):
@@ -155,11 +161,13 @@ class OptunaStudy:
 
     def _complete(self, trial: optuna.trial.Trial) -> Proposal:
         """Return a trial's proposal; values that it has are kept, missing ones are drawn."""
-        params: dict[str, Any] = {
-            name: trial.suggest_categorical(name, distribution.choices)
-            for name, distribution in self._distributions.items()
-            if isinstance(distribution, CategoricalDistribution)
-        }
+        backend = getattr(trial.storage, "_backend", trial.storage)  # behind Optuna's cache
+        with one_transaction(backend) if isinstance(backend, optuna.storages.RDBStorage) else nullcontext():
+            params: dict[str, Any] = {
+                name: trial.suggest_categorical(name, distribution.choices)
+                for name, distribution in self._distributions.items()
+                if isinstance(distribution, CategoricalDistribution)
+            }
         self._half_asked = None
         return Proposal(number=trial.number, params={**self._fixed, **params})
 
@@ -184,7 +192,7 @@ class OptunaStudy:
         Where no trial was told meanwhile, the missing ones are those that `ask` would have drawn.
         """
         with _optuna_calls(self._url):
-            self._study.sampler = NumberedSampler(self._usual_sampler)
+            self._study.sampler = self._numbered(self._usual_sampler)
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")

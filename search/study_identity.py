@@ -67,7 +67,8 @@ def find_or_create(repository: Repository, spec: StudySpec, dataset: Dataset) ->
         differences = _spec_differences(before, now)
         raise StudyMismatchError(
             f"study {spec.name!r} is stored with another specification: {'; '.join(differences)}. "
-            "Give the stored values to go on with it, or another name (or --storage) for a new study."
+            f"Give the stored values to go on with it, or run `python -m search worker --study {spec.name}`, which "
+            "takes them; or give another name (or --storage) for a new study."
         )
     check_same_study(stored, spec, dataset)
     return repository.replace_spec(stored.id, spec=spec.model_dump(mode="json"))

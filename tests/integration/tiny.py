@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-TRIALS = 5
+TRIALS = 7
 GUARD_S = 1800.0  # longer than any machine takes; what is waited for so long does not come
 TINY = f"""
 name = "tiny"

@@ -3,6 +3,7 @@
 import optuna
 import pytest
 
+from search.sampler_history import SamplerHistory
 from search.samplers import GivenParams, NumberedSampler, check_sampler
 from spaces.errors import SpecError
 
@@ -23,7 +24,7 @@ def test_every_trial_has_a_sampler_of_its_own_made_from_its_number():
         made.append(number)
         return GivenParams({"a": number, "b": number})
 
-    study = optuna.create_study(sampler=NumberedSampler(make))
+    study = optuna.create_study(sampler=NumberedSampler(make, {}, SamplerHistory()))
     for number in range(3):
         trial = study.ask()
         drawn = [trial.suggest_categorical(name, (0, 1, 2)) for name in ("a", "b")]

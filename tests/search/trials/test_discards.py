@@ -101,7 +101,7 @@ def test_full_disk_does_not_stop_the_removal(bench, monkeypatch, caplog):
 
 
 def test_files_of_a_refused_result_are_removed_once_the_trial_is_finished(bench):
-    worker = bench.worker(trials=1)
+    worker = bench.worker(trials=2)
     proposal = bench.optuna_study.ask()
     candidate = bench.parts.space.decode(proposal.params)
     late = Lease(study_id=bench.study.id, number=0, epoch=1)
@@ -120,9 +120,9 @@ def test_files_of_a_refused_result_are_removed_once_the_trial_is_finished(bench)
 
 
 def test_what_a_killed_worker_had_begun_to_write_is_removed_by_its_successor(bench):
-    bench.worker(trials=1)
+    bench.worker(trials=2)
     folder = bench.parts.outbox.folder
     folder.mkdir(parents=True)
     (folder / "study-1-trial-0-epoch-1.json.abc.tmp").write_bytes(b"half")
-    assert bench.worker(trials=1).run()
+    assert bench.worker(trials=2).run()
     assert list(folder.iterdir()) == []
