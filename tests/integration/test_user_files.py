@@ -13,7 +13,7 @@ from dashboards.figures.frame import SYNTHETIC_WARNING
 from search.bootstrap import open_memory
 from search.models.trained_model import weights_from_bytes
 from storage.records import TrialState
-from tests.integration.tiny import run_search, write_tiny
+from tests.integration.tiny import TRIALS, run_search, write_tiny
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def write_user_study(folder: Path) -> None:
         'name = "digits_cnn"\nwidth = [0.25]': 'builder = "mine:build"\nwidth = [0.5, 1.0]',
         "epochs = 3": "epochs = 6",
         "batch_size = 64": "batch_size = 32",
-        "trials = 5": "trials = 2",
+        f"trials = {TRIALS}": "trials = 2",
     }
     write_tiny(folder, changes, name="stripes.toml")
 
@@ -158,7 +158,7 @@ def test_float_model_of_another_network_is_refused_before_the_study_begins(tmp_p
 
 
 def test_launch_without_a_feasible_trial_says_so_and_offers_no_export(tmp_path):
-    write_tiny(tmp_path, {"clean_accuracy >= 0.3": "clean_accuracy >= 1.1", "trials = 5": "trials = 2"})
+    write_tiny(tmp_path, {"clean_accuracy >= 0.3": "clean_accuracy >= 1.1", f"trials = {TRIALS}": "trials = 2"})
     shown = run_search("launch", "--study", "tiny.toml", folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "the Pareto front of tiny is empty, because no trial is feasible: 0 failed, 2 infeasible" in shown.stdout

@@ -17,6 +17,7 @@ from search.training.checkpoint import FitState
 from storage.maintenance import check_database
 from storage.records import TrialRecord, TrialState
 from tests.integration.faults.fleet import wait_until
+from tests.integration.tiny import TRIALS as TINY_TRIALS
 from tests.integration.tiny import clean_environment, write_tiny
 from tests.search.cli.running import Ran, make_runner
 
@@ -27,7 +28,7 @@ RUNGS = 2  # after 1 and 2 of 4 epochs
 CHANGES = {
     "epochs = 1\n": "epochs = 4\n",
     "[budget]\n": '[early_stopping]\nmode = "watch"\neta = 2\nattack_examples = 40\n[budget]\n',
-    "trials = 5\n": f"trials = {TRIALS}\n",
+    f"trials = {TINY_TRIALS}\n": f"trials = {TRIALS}\n",
 }
 Process = subprocess.Popen[str]
 

@@ -14,7 +14,7 @@ import pytest
 from search.bootstrap import create_memory
 from search.cli import app
 from spaces.errors import DataError
-from tests.integration.tiny import run_search, search_command, write_tiny
+from tests.integration.tiny import TRIALS, run_search, search_command, write_tiny
 
 COMMANDS = ("launch", "status", "front", "studies", "export", "report")
 HEAVY = ("tensorflow", "tf_keras", "numpy", "sqlalchemy", "optuna", "pydantic", "plotly", "sklearn")
@@ -148,8 +148,8 @@ def test_missing_study_file_is_named(failing):
         ("examples = 300", "examples = 9000", ["tiny.toml: data.validation_examples", "1436", "got 9000"]),
         ("[parent]", '[parent]\nfile = "my.h5"', ["tiny.toml: parent.file = 'my.h5' does not exist"]),
         ('name = "digits"', 'loader = "mine:load"', ["tiny.toml: data.loader = 'mine:load'", "mine"]),
-        ("trials = 5", "trials = 1", ["tiny.toml: budget.trials = 1"]),
-        ("trials = 5", "trials = ", ["tiny.toml: not valid TOML"]),
+        (f"trials = {TRIALS}", "trials = 1", ["tiny.toml: budget.trials = 1"]),
+        (f"trials = {TRIALS}", "trials = ", ["tiny.toml: not valid TOML"]),
     ],
 )
 def test_mistake_in_a_study_file_is_named_before_anything_is_stored(failing, tmp_path, old, new, said):
