@@ -1,6 +1,6 @@
 """What a sampler sees of a long history: the front and the latest trials, so that asking costs the same at length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,19 @@ class SamplerHistory:
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._front: dict[int, list[float]] = {}
+        self._encoded: dict[int, tuple[float, ...] | None] = {}
 
-    def of(self, study: Any) -> Any:
-        """Return an Optuna study as a sampler is to see it."""
-        return _Remembered(study, self)
+    def of(self, study: Any) -> "SeenStudy":
+        """Return an Optuna study as a sampler is to see it for one trial."""
+        return SeenStudy(study, self)
+
+    def encoded(self, trial: Any, encode: Callable[[Any], tuple[float, ...] | None], /) -> tuple[float, ...] | None:
+        """Return a trial's parameters in numbers, None where it lacks one; a finished trial is encoded once."""
+        if not trial.state.is_finished():
+            return encode(trial)
+        if trial.number not in self._encoded:
+            self._encoded[trial.number] = encode(trial)
+        return self._encoded[trial.number]
 
     def shortened(self, study: Any, trials: Sequence[Any]) -> Sequence[Any]:
         """Return the trials of the front and the latest ones, in their order."""
@@ -35,26 +44,32 @@ class SamplerHistory:
 
     def _take_in(self, study: Any, trials: Sequence[Any]) -> None:
         signs = [-1.0 if direction.name == "MAXIMIZE" else 1.0 for direction in study.directions]
-        for trial in trials:
-            if trial.number not in self._seen and trial.state.is_finished():
-                self._seen.add(trial.number)
-                if trial.values is not None and all(value <= 0 for value in trial.constraints.values()):
-                    losses = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
-                    self._front[trial.number] = losses
+        new = [trial for trial in trials if trial.number not in self._seen and trial.state.is_finished()]
+        if not new:
+            return
+        for trial in new:
+            self._seen.add(trial.number)
+            if trial.values is not None and all(value <= 0 for value in trial.constraints.values()):
+                self._front[trial.number] = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
         is_on_front = non_dominated_mask(np.array(list(self._front.values())).reshape(-1, len(signs)))
         self._front = {
             number: losses for (number, losses), stays in zip(self._front.items(), is_on_front, strict=True) if stays
         }
 
 
-class _Remembered:
-    """An Optuna study with a shortened history."""
+class SeenStudy:
+    """An Optuna study with a shortened history, read once: TPE asks for the trials twice to draw one."""
 
     def __init__(self, study: Any, history: SamplerHistory) -> None:
-        self._study, self._history = study, history
+        self._study, self.history = study, history
+        self._trials: Sequence[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
-    def _get_trials(self, *arguments: Any, **options: Any) -> Sequence[Any]:
-        return self._history.shortened(self._study, self._study._get_trials(*arguments, **options))
+    def _get_trials(self, deepcopy: bool = True, states: Any = None, use_cache: bool = False) -> Sequence[Any]:
+        del deepcopy, use_cache
+        if self._trials is None:
+            self._trials = self._study._get_trials(deepcopy=False)
+        trials = [trial for trial in self._trials if states is None or trial.state in states]
+        return self.history.shortened(self._study, trials)

@@ -13,16 +13,15 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from search.one_transaction import one_transaction
 from search.sampler_history import SamplerHistory
 from search.samplers import SAMPLERS, GivenParams, MakeSampler, NumberedSampler, check_sampler
+from search.trial_writes import one_transaction, params_at_once, write_result
 from spaces.errors import SelectionError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
 from storage.outages import passes
 from storage.sql import BUSY_TIMEOUT_S, masked, server_options, storage_errors
 
-_REASON = "reason"
 _MAX_DRAWS = 1000
 
 
@@ -72,6 +71,7 @@ class OptunaStudy:
         self._are_all_known = True
         self._half_asked: int | None = None
         self._history = SamplerHistory()
+        self._are_choices_compared = False
         self._distributions: dict[str, BaseDistribution] = {
             parameter.name: CategoricalDistribution(parameter.choices)
             for parameter in space.parameters
@@ -160,15 +160,18 @@ class OptunaStudy:
         return self._first_sampler(number) or self._make_sampler(_derived(self._seed, number))
 
     def _complete(self, trial: optuna.trial.Trial) -> Proposal:
-        """Return a trial's proposal; values that it has are kept, missing ones are drawn."""
-        backend = getattr(trial.storage, "_backend", trial.storage)  # behind Optuna's cache
-        with one_transaction(backend) if isinstance(backend, optuna.storages.RDBStorage) else nullcontext():
+        """Return a trial's proposal; values that it has are kept, missing ones are drawn.
+
+        The first proposal of a process is written value by value, since Optuna then compares the choices with those
+        of the trials so far.
+        """
+        with one_transaction(trial.storage), params_at_once(trial) if self._are_choices_compared else nullcontext():
             params: dict[str, Any] = {
                 name: trial.suggest_categorical(name, distribution.choices)
                 for name, distribution in self._distributions.items()
                 if isinstance(distribution, CategoricalDistribution)
             }
-        self._half_asked = None
+        self._half_asked, self._are_choices_compared = None, True
         return Proposal(number=trial.number, params={**self._fixed, **params})
 
     def _draw_again(self, trial: optuna.trial.Trial) -> None:
@@ -225,22 +228,29 @@ class OptunaStudy:
         violations: Sequence[float] = (),
         reason: str | None = None,
     ) -> None:
-        with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # another worker was telling it too
-            self._study.sampler = GivenParams({})  # nothing is drawn for a trial that is told
-            trial = self._running_trial(number)
-            if trial is None:
+        with (
+            _optuna_calls(self._url),
+            suppress(UpdateFinishedTrialError),
+        ):  # it was told before, maybe by another worker
+            trial_id = self._trial_id(number)
+            if trial_id is None:
                 return
-            for index, violation in enumerate(violations):
-                trial.set_constraint(f"constraint {index}", violation)
-            if reason is not None:
-                trial.set_user_attr(_REASON, reason)
-            self._study.tell(number, values=values, state=state, skip_if_finished=True)
+            storage = self._study._storage
+            write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
+
+    def _trial_id(self, number: int) -> int | None:
+        """Return Optuna's key of a trial; None where there is no such trial."""
+        try:
+            return self._study._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        except KeyError:
+            return None
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
         """Return a handle on a trial that Optuna counts as running, whichever process began it."""
-        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        ids = [trial._trial_id for trial in running if trial.number == number]
-        return optuna.trial.Trial(self._study, ids[0]) if ids else None
+        trial_id = self._trial_id(number)
+        if trial_id is None or self._study._storage.get_trial(trial_id).state is not TrialState.RUNNING:
+            return None
+        return optuna.trial.Trial(self._study, trial_id)
 
 
 def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
