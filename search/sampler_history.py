@@ -58,18 +58,15 @@ class SamplerHistory:
 
 
 class SeenStudy:
-    """An Optuna study with a shortened history, read once: TPE asks for the trials twice to draw one."""
+    """An Optuna study with a shortened history, which TPE reads twice for one trial; both times it sees the same."""
 
     def __init__(self, study: Any, history: SamplerHistory) -> None:
         self._study, self.history = study, history
-        self._trials: Sequence[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
     def _get_trials(self, deepcopy: bool = True, states: Any = None, use_cache: bool = False) -> Sequence[Any]:
         del deepcopy, use_cache
-        if self._trials is None:
-            self._trials = self._study._get_trials(deepcopy=False)
-        trials = [trial for trial in self._trials if states is None or trial.state in states]
-        return self.history.shortened(self._study, trials)
+        seen = self._study._get_trials(deepcopy=False, states=states, use_cache=True)
+        return self.history.shortened(self._study, seen)

@@ -139,12 +139,21 @@ class OptunaStudy:
         with _optuna_calls(self._url):
             self._study.sampler = self._numbered(lambda number: self._first_sampler(number) or make_sampler(number))
             try:
-                trial = self._study.ask()
+                trial = self._begin()
             except FirstTrialUnknownError as error:
                 self._half_asked = error.number
                 raise
             self._half_asked = trial.number
             return self._complete(trial)
+
+    def _begin(self) -> optuna.trial.Trial:
+        """Begin a new trial, or one that waits, as an earlier version left some; the sampler sees what is read here."""
+        storage, study_id = self._study._storage, self._study._study_id
+        trials = storage.get_all_trials(study_id, deepcopy=False)
+        if any(trial.state is TrialState.WAITING for trial in trials):
+            return self._study.ask()
+        self._study._thread_local.cached_all_trials = trials
+        return optuna.trial.Trial(self._study, storage.create_new_trial(study_id))
 
     def _numbered(self, make: MakeSampler) -> NumberedSampler:
         return NumberedSampler(make, self._distributions, self._history)
@@ -196,6 +205,7 @@ class OptunaStudy:
         """
         with _optuna_calls(self._url):
             self._study.sampler = self._numbered(self._usual_sampler)
+            self._study._thread_local.cached_all_trials = None  # those of the latest ask are old
             trial = self._running_trial(number)
             if trial is None:
                 raise SelectionError(f"Optuna's trial {number} is not running; only a running trial can be resumed.")
@@ -228,15 +238,10 @@ class OptunaStudy:
         violations: Sequence[float] = (),
         reason: str | None = None,
     ) -> None:
-        with (
-            _optuna_calls(self._url),
-            suppress(UpdateFinishedTrialError),
-        ):  # it was told before, maybe by another worker
-            trial_id = self._trial_id(number)
-            if trial_id is None:
-                return
-            storage = self._study._storage
-            write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
+        storage = self._study._storage
+        with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # told before, maybe by another worker
+            if (trial_id := self._trial_id(number)) is not None:
+                write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
 
     def _trial_id(self, number: int) -> int | None:
         """Return Optuna's key of a trial; None where there is no such trial."""
@@ -282,8 +287,6 @@ def _optuna_calls(url: str) -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings(), storage_errors(url):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # Set by another worker, or by an earlier start that was killed before it told the rest.
-        warnings.filterwarnings("ignore", "The constraint value is ignored because")
         try:
             yield
         except Exception as error:

@@ -1,4 +1,4 @@
-"""A trial's writes into Optuna's tables, few and together: by itself Optuna commits every parameter and attribute alone.
+"""A trial's writes into Optuna's tables, few and together: by itself Optuna commits every parameter alone.
 
 On a storage in memory they are Optuna's own.
 """

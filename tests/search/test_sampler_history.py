@@ -16,6 +16,7 @@ def finished(accuracy: float, size: float, *, violation: float = 0.0) -> optuna.
 
 
 def numbers_seen(study: optuna.Study, history: SamplerHistory) -> list[int]:
+    study._thread_local.cached_all_trials = None  # as every ask begins
     return [trial.number for trial in history.of(study)._get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
 
 
