@@ -11,6 +11,7 @@ from typing import Any
 
 from search.exporters.base import ExportContext, Exported, Exporter
 from search.exporters.context import ExportData, make_context
+from search.exporters.hls4ml import export_hls4ml
 from search.exporters.keras import export_keras
 from search.exporters.manifest import Parts, file_hashes, make_manifest
 from search.exporters.model_card import make_model_card
@@ -29,6 +30,7 @@ EXPORTERS: dict[str, Exporter] = {
     "keras": export_keras,
     "tflite": export_tflite,
     "qonnx": export_qonnx,
+    "hls4ml": export_hls4ml,
 }
 
 

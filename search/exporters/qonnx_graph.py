@@ -29,6 +29,7 @@ from search.models.topology import (
     Topology,
 )
 from search.models.trained_model import TrainedModel
+from search.runtime import tf
 
 _DOMAIN = "qonnx.custom_op.general"
 _OPSET = 13
@@ -68,9 +69,7 @@ class _Graph:
             case Dense():
                 result = self._dense(node, sources[0])
             case BatchNorm():
-                fields = [f"{node.name}/{field}" for field in ("gamma", "beta", "mean", "variance")]
-                constants = [self._constant(name, self._model.weights[name]) for name in fields]
-                result = self._emit("BatchNormalization", [sources[0], *constants], node.name, epsilon=NORM_EPSILON)
+                result = self._normalization(node, sources[0])
             case Relu():
                 result = self._relu(node, sources[0])
             case Add():
@@ -110,6 +109,23 @@ class _Graph:
         if len(self._topology.shapes[node.inputs[0]]) == 3:
             source = self._emit("Transpose", [source], f"{node.name}.channels_last", perm=_CHANNELS_LAST)
         return self._emit("Flatten", [source], node.name, axis=1)
+
+    def _normalization(self, node: BatchNorm, source: str) -> str:
+        """Append (x - mean) * factor + beta, in the order in which TensorFlow computes it.
+
+        ONNX' own node takes x * factor + (beta - mean * factor), which rounds otherwise: a quantizer behind it then
+        takes the other side of a tie now and then.
+        """
+        gamma, beta, mean, variance = (
+            self._model.weights[f"{node.name}/{field}"] for field in ("gamma", "beta", "mean", "variance")
+        )
+        factor = tf.math.rsqrt(variance + np.float32(NORM_EPSILON)).numpy() * gamma
+        shape = (-1, 1, 1) if len(self._topology.shapes[node.name]) == 3 else (-1,)
+        value = source
+        for kind, field, constant in (("Add", "centered", -mean), ("Mul", "scaled", factor), ("Add", "shifted", beta)):
+            given = self._constant(f"{node.name}.{field}_by", constant.reshape(shape))
+            value = self._emit(kind, [value, given], f"{node.name}.{field}")
+        return value
 
     def _convolution(self, layer: Conv2D | DepthwiseConv2D, source: str) -> str:
         height, width = self._topology.shapes[layer.inputs[0]][:2]

@@ -39,7 +39,7 @@ from search.models.topology import (
     Topology,
 )
 from search.models.trained_model import TrainedModel
-from search.runtime import tf
+from search.runtime import notices_held_back, tf
 
 Tensor = Any
 Range = tuple[float, float]
@@ -84,7 +84,7 @@ def convert(model: TrainedModel, *, calibration: Inputs, input_range: Range) -> 
 
     converter.representative_dataset = representative_dataset
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), notices_held_back():
         # The input's range is in the graph, so the statistics that the converter misses are there.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
         content: bytes = converter.convert()
