@@ -159,15 +159,15 @@ def step_inputs(topology: Topology, step: Step) -> tuple[str, ...]:
 
 
 def step_scratch_bytes(topology: Topology, step: Step) -> int:
-    """Return the working memory of a step: one row of sums, and the largest that a layer of it needs.
+    """Return the working memory of a step: the sums of one position, then what its layers need, one after another.
 
     A convolution gathers the inputs of one position, unless they lie in whole words already; a depthwise one unpacks
     its kernel once.
     """
-    if not step.layers:
+    if isinstance(topology.by_name[step.output], GlobalAveragePool):
         return 0
-    row = WORD_BYTES * topology.shapes[step.output][-1]
-    return row + max(patch_bytes(topology, topology.by_name[name]) for name in step.layers)
+    sums = WORD_BYTES * topology.shapes[step.output][-1]
+    return sums + sum(patch_bytes(topology, topology.by_name[name]) for name in step.layers)
 
 
 def patch_bytes(topology: Topology, layer: Node) -> int:
