@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -35,13 +35,16 @@ def find_tool(name: str, package: str) -> str:
     return path
 
 
-def run_tool(command: Sequence[str], *, what: str, stdin: bytes | None = None) -> bytes:
+def run_tool(command: Sequence[str], *, what: str, stdin: bytes = b"", timeout_s: float | None = None) -> bytes:
     """Run a program and return what it wrote.
 
     Raises:
-        ExportError: it failed.
+        ExportError: it failed or did not end in time.
     """
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise ExportError(f"{what} did not end within {timeout_s:g} seconds.") from None
     if done.returncode != 0:
         text = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
         raise ExportError(f"{what} failed with exit code {done.returncode}: {text[-2000:]}")
@@ -51,13 +54,13 @@ def run_tool(command: Sequence[str], *, what: str, stdin: bytes | None = None) -
 class HostProgram:
     """The generated C, compiled with its tracing main program; a context manager that removes the executable."""
 
-    def __init__(self, folder: Path, program: Program, *, flags: Sequence[str] = ("-O2", *SANITIZERS)) -> None:
+    def __init__(self, folder: Path, program: Program, *, flags: Sequence[str] = ()) -> None:
         """Compile.
 
         Args:
             folder: of `model.c` and the kernels.
             program: what they were generated from.
-            flags: beside the strict ones.
+            flags: beside the strict ones; `SANITIZERS` or none.
 
         Raises:
             ExportError: there is no compiler, or it refused the source.
@@ -69,7 +72,7 @@ class HostProgram:
         trace.write_text(runtime_source("trace.c"), encoding="utf-8")
         compiler = find_tool("gcc", "gcc")
         sources = (str(trace), str(folder / "nn_kernels.c"))
-        command = (compiler, *STRICT, *flags, f"-I{folder}", "-o", str(self._executable), *sources)
+        command = (compiler, *STRICT, "-O3", *flags, f"-I{folder}", "-o", str(self._executable), *sources)
         run_tool(command, what="gcc on the generated C")
 
     def __enter__(self) -> "HostProgram":
@@ -83,9 +86,19 @@ class HostProgram:
         output = self._run(codes)
         return np.frombuffer(output, "<i4").reshape(len(codes), self._program.n_classes)
 
-    def stored(self, codes: Codes) -> dict[str, NDArray[np.int32]]:
-        """Return what every step stored: node -> codes or sums [n, height, width, channels]."""
-        output = np.frombuffer(self._run(codes, "trace"), np.uint8).reshape(len(codes), -1)
+    def stored(self, codes: Codes, expected: Mapping[str, Codes]) -> dict[str, NDArray[np.int32]]:
+        """Return what every step stored, each step on inputs that are right.
+
+        Args:
+            codes: inputs.  # [n, ...]
+            expected: activation -> codes that stand in its place for the steps after it.  # [n, ...]
+
+        Returns:
+            Stored node -> codes or sums.  # [n, height, width, channels]
+        """
+        parts = [codes, *(expected[step.output] for step in self._program.steps if step.max_code is not None)]
+        stream = np.concatenate([part.reshape(len(codes), -1) for part in parts], axis=1)
+        output = np.frombuffer(self._run(stream, "trace"), np.uint8).reshape(len(codes), -1)
         found, at = {}, 0
         for step in self._program.steps:
             kind = np.dtype("<i4" if step.max_code is None else np.uint8)

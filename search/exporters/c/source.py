@@ -4,7 +4,12 @@ import math
 import re
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search.exporters.c.program import LayerProgram, Program, StepProgram, TermProgram
+
+GOLDEN_VECTORS = 4  # as in runtime/golden.h
 
 _ROW = 110  # characters of a line of numbers
 
@@ -44,7 +49,7 @@ def model_source(program: Program) -> str:
     parts = [
         '/* Generated. */\n#include "model.h"\n\n#include "nn_kernels.h"\n\n#include <stddef.h>\n',
         "/* Called after every step where a test wants to see what it stored. */\n"
-        "#ifndef MODEL_AFTER_STEP\n#define MODEL_AFTER_STEP(name, values, bytes) ((void)0)\n#endif\n",
+        "#ifndef MODEL_AFTER_STEP\n#define MODEL_AFTER_STEP(values, bytes, is_codes) ((void)0)\n#endif\n",
         "static int32_t memory[MODEL_MEMORY_BYTES / 4];\n",
         *(_constants(layer, names[layer.name]) for step in program.steps for layer in step.layers),
         _size_check(program, names),
@@ -53,6 +58,27 @@ def model_source(program: Program) -> str:
         _entry_points(program, names),
     ]
     return "\n".join(parts)
+
+
+def golden_source(codes: NDArray[np.uint8], logits: NDArray[np.int32]) -> str:
+    """Return `golden.c`: inputs [GOLDEN_VECTORS, ...] and the logits [GOLDEN_VECTORS, n_classes] that belong to them."""
+    return (
+        '/* Generated. */\n#include "golden.h"\n\n#include <string.h>\n\n'
+        + _array("uint8_t", "inputs", codes.ravel())
+        + _array("int32_t", "logits", logits.ravel())
+        + """
+uint32_t golden_failures(void)
+{
+    uint32_t failures = 0;
+    for (uint32_t i = 0; i < GOLDEN_VECTORS; i++) {
+        memcpy(model_input(), inputs + i * MODEL_INPUTS, MODEL_INPUTS);
+        model_run();
+        failures += memcmp(model_logits(), logits + i * MODEL_CLASSES, sizeof(int32_t) * MODEL_CLASSES) != 0;
+    }
+    return failures;
+}
+"""
+    )
 
 
 def _constants(layer: LayerProgram, name: str) -> str:
@@ -165,7 +191,7 @@ def _entry_points(program: Program, names: dict[str, str]) -> str:
     logits = _at(program, program.steps[-1].output)
     calls = "".join(
         f"    {names[step.output]}();\n"
-        f'    MODEL_AFTER_STEP("{names[step.output]}", {_at(program, step.output)}, {_stored_bytes(step)});\n'
+        f"    MODEL_AFTER_STEP({_at(program, step.output)}, {_stored_bytes(step)}, {int(step.max_code is not None)});\n"
         for step in program.steps
     )
     return (

@@ -1,16 +1,19 @@
-/* Reads inputs from the standard input and writes, for each: its logits, or with an argument what every step stored. */
+/* For every input read from the standard input, writes the logits. With an argument it writes what every step stored,
+ * and after every activation reads codes to go on with, so that each step is judged on inputs that are right. */
 #include <stdio.h>
 #include <stdlib.h>
 
 static int is_tracing;
 
-static void trace(const void *values, unsigned long bytes)
+static void trace(void *values, unsigned long bytes, int is_codes)
 {
-    if (is_tracing && fwrite(values, 1, bytes, stdout) != bytes)
+    if (!is_tracing)
+        return;
+    if (fwrite(values, 1, bytes, stdout) != bytes || (is_codes && fread(values, 1, bytes, stdin) != bytes))
         exit(3);
 }
 
-#define MODEL_AFTER_STEP(name, values, bytes) trace(values, bytes)
+#define MODEL_AFTER_STEP(values, bytes, is_codes) trace(values, bytes, is_codes)
 #include "model.c"
 
 int main(int argc, char **argv)
