@@ -26,7 +26,7 @@ _STDERR = 2
 
 
 @contextmanager
-def _notices_held_back() -> Iterator[None]:
+def notices_held_back() -> Iterator[None]:
     """Hold back what TensorFlow's libraries write to stderr; it is shown if the block fails.
 
     They write before they read their log level, so no setting reaches these lines (oneDNN, missing CUDA drivers).
@@ -49,7 +49,7 @@ def _notices_held_back() -> Iterator[None]:
             os.close(stderr)
 
 
-with _notices_held_back():
+with notices_held_back():
     import tensorflow as tf
 
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] not in ("0", "1"):
@@ -66,4 +66,4 @@ def seed_everything(seed: int) -> None:
     tf.random.set_seed(seed)
 
 
-__all__ = ["seed_everything", "tf"]
+__all__ = ["notices_held_back", "seed_everything", "tf"]

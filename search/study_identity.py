@@ -7,6 +7,7 @@ from typing import Any
 
 from search.attacks.suite import SUITE_VERSION
 from search.data.dataset import Dataset
+from search.metrics.target_fit import check_topology
 from search.models.topology import Topology
 from search.study_data import check_same_data
 from search.versions import installed_versions
@@ -25,7 +26,8 @@ def check_fits(spec: StudySpec, dataset: Dataset, topologies: Sequence[Topology]
     """Check what a specification asks of its data and topologies.
 
     Raises:
-        SpecError: the data are too few or too small, or the user's float model fits a topology not.
+        SpecError: the data are too few or too small, the target has not what a topology needs, or the user's float
+            model fits a topology not.
     """
     for key, batch_size in (("training", spec.training.batch_size), ("parent", spec.parent.batch_size)):
         if batch_size > len(dataset.train):
@@ -38,6 +40,9 @@ def check_fits(spec: StudySpec, dataset: Dataset, topologies: Sequence[Topology]
             f"data.shift_pixels = {spec.data.shift_pixels} must be smaller than the images, "
             f"{dataset.input_shape[0]} by {dataset.input_shape[1]} pixels."
         )
+    if spec.target is not None:
+        for topology in topologies:
+            check_topology(spec.target, topology)
     if spec.parent.file is not None:
         # Here, because it comes with TensorFlow.
         from search.models.float_weights import load_float_weights

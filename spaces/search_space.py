@@ -62,7 +62,8 @@ class SearchSpace:
             slots: the quantizable layers in the order of the topology.
 
         Raises:
-            SpecError: a rule matches no layer, or chooses something that no matched layer has.
+            SpecError: a rule matches no layer, or chooses something that no matched layer has, or the target leaves a
+                layer no choice.
         """
         self._spec = spec
         self._slots = {slot.name: slot for slot in slots}
@@ -74,7 +75,8 @@ class SearchSpace:
             for field in _fields(slot):
                 knob, values = self._resolve(slot.name, field)
                 self._knobs.append(knob)
-                choices[knob.parameter] = values
+                # A tied parameter serves several layers; the target may take less in one kind than in another.
+                choices[knob.parameter] = self._legal(slot, field, choices.get(knob.parameter, values))
         for name, values in spec.topology.choices().items():
             choices[f"topology.{name}"] = values
         for name, values in spec.training.choices().items():
@@ -155,6 +157,24 @@ class SearchSpace:
                 values = chosen
                 parameter = f"{rule.match}.{field}" if rule.tie else f"{layer}.{field}"
         return _Knob(layer, field, parameter), values
+
+    def _legal(self, slot: LayerSlot, field: str, values: tuple[ParamValue, ...]) -> tuple[ParamValue, ...]:
+        """Return the values that the study's target takes in a layer; all of them where it names no target."""
+        target = self._spec.target
+        if target is None:
+            return values
+        limits = target.limits(slot.name, slot.kind)
+        if field == "jr_weight":  # nothing of it reaches the device
+            return values
+        legal = limits.legal(field)
+        left = tuple(value for value in values if value in legal)
+        if not left:
+            raise SpecError(
+                f"layer {slot.name!r} has no {field} left: the study chooses from {list(values)}, of a "
+                f"{slot.kind.value} layer target {target.name!r} takes {list(legal)}. "
+                f"Change layers.{field} or a rule for the layer, or name another target."
+            )
+        return left
 
 
 def _fields(slot: LayerSlot) -> list[str]:

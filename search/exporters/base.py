@@ -14,6 +14,8 @@ from search.models.trained_model import TrainedModel
 from spaces.targets import Target
 
 Logits = NDArray[np.float32]  # [n, n_classes]
+LOGIT_TOLERANCE = 1e-4  # relative to the largest logit: what float32 makes of another order of a sum
+
 RunArtefact = Callable[[Inputs], Logits]
 
 
@@ -58,6 +60,8 @@ class ArtefactFigures:
         robust_accuracy: mean of `transferred`.
         argmax_agreement: fraction of the clean examples with the trained network's prediction.
         largest_logit_difference: from the trained network, on the clean examples.
+        equal_logits: fraction of the clean examples on which no logit differs by more than 1e-4 of the trained network's
+            largest one.
     """
 
     n_examples: int
@@ -66,6 +70,7 @@ class ArtefactFigures:
     robust_accuracy: float
     argmax_agreement: float
     largest_logit_difference: float
+    equal_logits: float
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -11,10 +11,13 @@ from typing import Any
 
 from search.exporters.base import ExportContext, Exported, Exporter
 from search.exporters.context import ExportData, make_context
+from search.exporters.hls4ml import export_hls4ml
 from search.exporters.keras import export_keras
 from search.exporters.manifest import Parts, file_hashes, make_manifest
 from search.exporters.model_card import make_model_card
 from search.exporters.names import FORMATS
+from search.exporters.qonnx import export_qonnx
+from search.exporters.tflite import export_tflite
 from search.metrics.target_fit import check_candidate
 from search.models.trained_model import TrainedModel
 from search.stored_models import load_stored_model
@@ -23,7 +26,12 @@ from spaces.targets import Target
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
 
-EXPORTERS: dict[str, Exporter] = {"keras": export_keras}
+EXPORTERS: dict[str, Exporter] = {
+    "keras": export_keras,
+    "tflite": export_tflite,
+    "qonnx": export_qonnx,
+    "hls4ml": export_hls4ml,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """The figures of a network on an export's examples, from its logits."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from search.exporters.base import ArtefactFigures, ExportContext, Logits, RunArtefact
+from search.exporters.base import LOGIT_TOLERANCE, ArtefactFigures, ExportContext, Logits, RunArtefact
 
 
 def measure_artefact(context: ExportContext, run: RunArtefact) -> ArtefactFigures:
@@ -22,6 +24,18 @@ def trained_figures(context: ExportContext) -> ArtefactFigures:
     return figures_of(context, context.logits, context.adversarial_logits)
 
 
+def first_examples(context: ExportContext, count: int) -> ExportContext:
+    """Return the context with its first examples only, for artefacts that take long to run."""
+    return replace(
+        context,
+        x=context.x[:count],
+        y=context.y[:count],
+        logits=context.logits[:count],
+        adversarial=context.adversarial[:, :count],
+        adversarial_logits=context.adversarial_logits[:, :count],
+    )
+
+
 def figures_of(context: ExportContext, clean: Logits, adversarial: Logits) -> ArtefactFigures:
     """Return the figures that belong to logits.
 
@@ -33,6 +47,7 @@ def figures_of(context: ExportContext, clean: Logits, adversarial: Logits) -> Ar
     is_right = clean.argmax(axis=-1) == context.y
     # Balls are nested: what is wrong at one radius counts as wrong at all larger ones.
     stays_right = is_right & np.logical_and.accumulate(adversarial.argmax(axis=-1) == context.y, axis=0)
+    differences = np.abs(clean - context.logits).max(axis=-1)
     transferred = tuple(float(row.mean()) for row in stays_right)
     return ArtefactFigures(
         n_examples=len(context.y),
@@ -40,5 +55,6 @@ def figures_of(context: ExportContext, clean: Logits, adversarial: Logits) -> Ar
         transferred=transferred,
         robust_accuracy=float(np.mean(transferred)),
         argmax_agreement=float((clean.argmax(axis=-1) == context.logits.argmax(axis=-1)).mean()),
-        largest_logit_difference=float(np.abs(clean - context.logits).max()),
+        largest_logit_difference=float(differences.max()),
+        equal_logits=float((differences <= LOGIT_TOLERANCE * np.abs(context.logits).max()).mean()),
     )

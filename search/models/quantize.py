@@ -76,11 +76,12 @@ def build_qkeras(
         if isinstance(node, Input):
             tensors[node.name] = tf.keras.Input(node.shape, name=node.name)
         elif isinstance(node, Layer):
-            tensors[node.name] = _quantized_layer(node, candidate.policies[node.name])(sources[0])
+            quantizer = kernel_quantizer(candidate.policies[node.name])
+            tensors[node.name] = _quantized_layer(node, quantizer)(sources[0])
         elif isinstance(node, Relu):
             bits = candidate.policies[owner[node.name]].activation_bits or 0
-            quantizer = f"quantized_relu({bits},{integer_bits[node.name][bits]})"
-            tensors[node.name] = qkeras.QActivation(quantizer, name=node.name)(sources[0])
+            activation = build_activation(node, bits=bits, integer=integer_bits[node.name][bits])
+            tensors[node.name] = activation(sources[0])
         else:
             layer = _PLAIN_LAYERS[type(node)](node)
             tensors[node.name] = layer(sources if len(sources) > 1 else sources[0])
@@ -102,8 +103,25 @@ def load_qkeras(path: Path) -> Any:
     return qkeras.utils.load_qmodel(str(path), compile=False)
 
 
-def _quantized_layer(node: Layer, policy: LayerPolicy) -> Any:
-    quantizer = kernel_quantizer(policy)
+def build_integer_layer(node: Layer, policy: LayerPolicy) -> Any:
+    """Return a QKeras layer without bias whose kernel is its own codes, quantized at the policy's width and scale 1."""
+    bits = policy.weight_bits
+    match policy.weight_quantizer:
+        case WeightQuantizer.BINARY:
+            quantizer = qkeras.binary(alpha=1)
+        case WeightQuantizer.TERNARY:
+            quantizer = qkeras.ternary(alpha=1)
+        case WeightQuantizer.QUANTIZED_BITS:
+            quantizer = qkeras.quantized_bits(bits, bits - 1, 1, alpha=1)
+    return _quantized_layer(node, quantizer, use_bias=False)
+
+
+def build_activation(node: Relu, *, bits: int, integer: int) -> Any:
+    """Return the QKeras layer of a quantized activation."""
+    return qkeras.QActivation(f"quantized_relu({bits},{integer})", name=node.name)
+
+
+def _quantized_layer(node: Layer, quantizer: Any, *, use_bias: bool = True) -> Any:
     match node:
         case Conv2D():
             return qkeras.QConv2D(
@@ -112,6 +130,7 @@ def _quantized_layer(node: Layer, policy: LayerPolicy) -> Any:
                 strides=node.strides,
                 padding=node.padding,
                 kernel_quantizer=quantizer,
+                use_bias=use_bias,
                 name=node.name,
             )
         case DepthwiseConv2D():
@@ -120,10 +139,11 @@ def _quantized_layer(node: Layer, policy: LayerPolicy) -> Any:
                 strides=node.strides,
                 padding=node.padding,
                 depthwise_quantizer=quantizer,
+                use_bias=use_bias,
                 name=node.name,
             )
         case Dense():
-            return qkeras.QDense(node.units, kernel_quantizer=quantizer, name=node.name)
+            return qkeras.QDense(node.units, kernel_quantizer=quantizer, use_bias=use_bias, name=node.name)
 
 
 _PLAIN_LAYERS: dict[type[Node], Callable[[Any], Any]] = {

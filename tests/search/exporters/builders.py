@@ -1,11 +1,22 @@
 """Trained models for export: the residual topology by import path, with weights drawn from a seed."""
 
+from typing import Any
+
 import numpy as np
 
+from search.exporters.base import ExportContext
+from search.exporters.context import ExportData, make_context
 from search.models.topology import Topology
 from search.models.trained_model import TrainedModel
 from spaces.study_spec import TopologySpec
-from tests.search.models.builders import filled_network, make_candidate, make_integer_bits, residual_topology
+from spaces.targets import Target
+from tests.search.models.builders import (
+    filled_network,
+    make_candidate,
+    make_inputs,
+    make_integer_bits,
+    residual_topology,
+)
 
 
 def make_model(*, shift: int = 0, topology: Topology | None = None, seed: int = 1) -> TrainedModel:
@@ -20,3 +31,22 @@ def make_model(*, shift: int = 0, topology: Topology | None = None, seed: int = 
         integer_bits=make_integer_bits(topology),
         weights=weights,
     )
+
+
+def make_data(topology: Topology, *, examples: int = 40, **changes: Any) -> ExportData:
+    """Return random inputs with labels in turn, and a short attack."""
+    fields: dict[str, Any] = {
+        "calibration": make_inputs(topology, examples, seed=3),
+        "x": make_inputs(topology, examples, seed=4),
+        "y": np.arange(examples) % topology.n_classes,
+        "epsilons": (0.02, 0.4),
+        "pgd_steps": 2,
+        "seed": 0,
+        "input_range": (0.0, 1.0),
+    }
+    return ExportData(**{**fields, **changes})
+
+
+def make_export_context(model: TrainedModel, *, examples: int = 40, target: Target | None = None) -> ExportContext:
+    """Return the context of an export of a model."""
+    return make_context(model, make_data(model.topology, examples=examples), target)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,23 @@ import numpy as np
 import pytest
 
 from search.exporters import keras as keras_exporter
-from search.exporters.bundle import EXPORTERS, write_bundle
+from search.exporters import optional_tools
+from search.exporters.base import ExportContext, Exported
+from search.exporters.bundle import EXPORTERS, BundleRequest, write_bundle
+from search.exporters.fresh_process import run_fresh
+from search.exporters.names import FORMATS
 from search.exporters.packing import pack_model
+from search.exporters.readback import READERS
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
 from search.models.trained_model import TrainedModel
+from spaces.check_result import CheckResult
 from spaces.errors import ArtifactError, ExportError
+from spaces.targets import load_target
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord, TrialState
 from tests.builders import build_measurement, build_spec
-from tests.search.exporters.builders import make_model
+from tests.search.exporters.builders import make_data, make_model
 from tests.search.models.builders import make_inputs
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -71,9 +79,11 @@ class Shelf:
         self.digests = {name: self.artifacts.put(content) for name, content in self.model.to_files().items()}
 
     def write(self, *, digests: Mapping[str, str] | None = None, **changes: Any) -> Path:
-        fields: dict[str, Any] = {"artifacts": self.artifacts, "formats": ["keras"], "out": self.out, **changes}
-        study, trial = fields.pop("study", build_study()), fields.pop("trial", build_trial(self.model))
-        return write_bundle(study, trial, digests=self.digests if digests is None else digests, **fields)
+        study, trial = changes.pop("study", build_study()), changes.pop("trial", build_trial(self.model))
+        data = make_data(self.model.topology)
+        request = BundleRequest(**{"formats": ["keras"], "out": self.out, "data": data, **changes})
+        used = self.digests if digests is None else digests
+        return write_bundle(study, trial, request, digests=used, artifacts=self.artifacts)
 
     def leftovers(self) -> list[str]:
         return sorted(path.name for path in self.out.iterdir()) if self.out.exists() else []
@@ -114,8 +124,14 @@ def test_manifest_has_the_hash_of_every_file(written: tuple[Shelf, Path]) -> Non
     shelf, folder = written
     assert folder == shelf.out / "tiny-trial-7"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    files = {path.name for path in folder.iterdir()}
-    assert files == {"model.h5", "model_config.json", "parameters.bin", "manifest.json"}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "README.md",
+        "keras/model.h5",
+        "keras/model_config.json",
+        "keras/parameters.bin",
+        "manifest.json",
+    }
     assert set(manifest["files_sha256"]) == files - {"manifest.json"}
     for name, digest in manifest["files_sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
@@ -128,10 +144,13 @@ def test_manifest_says_what_was_exported_and_checked(written: tuple[Shelf, Path]
     assert (manifest["study"], manifest["trial"], manifest["seed"]) == ("tiny", 7, 42)
     assert manifest["candidate"] == shelf.model.candidate.to_json()
     assert manifest["measurement"]["clean_accuracy"] == 0.9
-    assert manifest["checks"]["keras"]["largest_logit_difference"] == 0
-    assert manifest["checks"]["keras"]["parameters_bytes"] == (folder / "parameters.bin").stat().st_size
+    exported = manifest["formats"]["keras"]
+    assert exported["figures"] == manifest["trained_figures"]
+    assert (exported["figures"]["n_examples"], exported["figures"]["argmax_agreement"]) == (40, 1.0)
+    assert exported["deployed_bytes"] == exported["checks"]["parameters_bytes"]
+    assert exported["deployed_bytes"] == (folder / "keras" / "parameters.bin").stat().st_size
     assert manifest["notes"] == []
-    assert (folder / "parameters.bin").read_bytes() == pack_model(shelf.model)
+    assert (folder / "keras" / "parameters.bin").read_bytes() == pack_model(shelf.model)
 
 
 @pytest.mark.slow
@@ -149,7 +168,7 @@ def test_exported_model_loads_with_qkeras_alone_and_gives_the_same_logits(
         "assert not {'search', 'spaces', 'storage'} & set(sys.modules)\n"
     )
     subprocess.run(
-        [sys.executable, "-c", script, str(folder / "model.h5")],
+        [sys.executable, "-c", script, str(folder / "keras" / "model.h5")],
         cwd=tmp_path,
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
         check=True,
@@ -158,13 +177,37 @@ def test_exported_model_loads_with_qkeras_alone_and_gives_the_same_logits(
     np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), expected_logits(shelf.model, x))
 
 
-def fake_exporter(model: TrainedModel, folder: Path) -> dict[str, Any]:
+def fake_exporter(model: TrainedModel, folder: Path, context: ExportContext) -> Exported:
     (folder / "fake.bin").write_bytes(b"content")
-    return {"checked": True}
+    return Exported(checks={"checked": True}, figures=None)
 
 
-def test_notes_name_the_users_parent_and_synthetic_data(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Two formats that are not real; a test replaces the second."""
+    for name in ("fake", "failing"):
+        monkeypatch.setitem(EXPORTERS, name, fake_exporter)
+        monkeypatch.setitem(FORMATS, name, "not real")
+    return monkeypatch
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read Keras files back in this process, which is a matter of time alone."""
+    monkeypatch.setattr(keras_exporter, "run_fresh", lambda name, folder, x: READERS[name](folder)(x))
+
+
+def test_every_format_has_a_name_that_is_listed_without_tensorflow() -> None:
+    assert set(EXPORTERS) <= set(FORMATS)
+    script = (
+        "import sys; from search.exporters.names import FORMATS; from spaces.targets import target_names\n"
+        "assert FORMATS and target_names() and not {'tensorflow', 'onnx'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.usefixtures("fakes")
+def test_notes_name_the_users_parent_and_synthetic_data(shelf: Shelf) -> None:
     study = build_study(is_synthetic=True, note="Drawn images.")
     trial = build_trial(shelf.model, parent={"source": "mine.h5"})
     folder = shelf.write(formats=["fake"], study=study, trial=trial)
@@ -176,8 +219,8 @@ def test_notes_name_the_users_parent_and_synthetic_data(shelf: Shelf, monkeypatc
     ]
 
 
-def test_an_existing_folder_is_left_alone(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
+@pytest.mark.usefixtures("fakes")
+def test_an_existing_folder_is_left_alone(shelf: Shelf) -> None:
     (shelf.out / "tiny-trial-7").mkdir(parents=True)
     with pytest.raises(ExportError, match="tiny-trial-7 exists; remove it or choose another --out"):
         shelf.write(formats=["fake"])
@@ -185,9 +228,12 @@ def test_an_existing_folder_is_left_alone(shelf: Shelf, monkeypatch: pytest.Monk
     assert shelf.leftovers() == ["tiny-trial-7"]
 
 
-@pytest.mark.parametrize(("formats", "named"), [(["keras", "coffee"], "got coffee"), ([], "got nothing")])
+@pytest.mark.parametrize(
+    ("formats", "named"),
+    [(["keras", "coffee"], "got coffee"), ([], "got nothing"), (["keras", "keras"], "once; got keras, keras")],
+)
 def test_an_unknown_format_is_refused_with_the_known_ones(shelf: Shelf, formats: list[str], named: str) -> None:
-    with pytest.raises(ExportError, match=f"--format takes .*keras.*{named}"):
+    with pytest.raises(ExportError, match=f"--format takes .*{named}"):
         shelf.write(formats=formats)
     assert shelf.leftovers() == []
 
@@ -215,13 +261,12 @@ def test_a_damaged_artifact_is_refused(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     "error", [ExportError("check failed."), OSError(28, "No space left on device"), RuntimeError()]
 )
-def test_an_exporter_that_fails_leaves_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def failing(model: TrainedModel, folder: Path) -> dict[str, Any]:
+def test_an_exporter_that_fails_leaves_nothing(shelf: Shelf, fakes: pytest.MonkeyPatch, error: Exception) -> None:
+    def failing(model: TrainedModel, folder: Path, context: ExportContext) -> Exported:
         (folder / "half.bin").write_bytes(b"half")
         raise error
 
-    monkeypatch.setitem(EXPORTERS, "fake", fake_exporter)
-    monkeypatch.setitem(EXPORTERS, "failing", failing)
+    fakes.setitem(EXPORTERS, "failing", failing)
     expected = ExportError if isinstance(error, OSError) else type(error)
     with pytest.raises(expected):
         shelf.write(formats=["fake", "failing"])
@@ -234,6 +279,7 @@ def test_a_folder_that_cannot_be_written_is_named(shelf: Shelf, tmp_path: Path) 
         shelf.write(out=tmp_path / "file")
 
 
+@pytest.mark.usefixtures("in_process")
 def test_other_logits_after_reloading_fail_the_export(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     build = keras_exporter.build_qkeras
 
@@ -254,3 +300,48 @@ def test_a_flash_image_of_another_size_fails_the_export(shelf: Shelf, monkeypatc
     with pytest.raises(ExportError, match="the search counted size_bytes"):
         shelf.write()
     assert shelf.leftovers() == []
+
+
+def test_a_format_whose_tool_is_missing_names_the_extra(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optional_tools, "find_spec", lambda _: None)
+    with pytest.raises(ExportError, match=r"--format qonnx needs onnx, qonnx, not installed.*cosearch\[export\]"):
+        shelf.write(formats=["qonnx"])
+    assert shelf.leftovers() == []
+
+
+def test_files_that_cannot_be_read_back_fail_with_the_last_line(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"no model")
+    with pytest.raises(
+        ExportError, match=r"keras: reading it back failed in a fresh process: .*is no Keras \.h5 model"
+    ):
+        run_fresh("keras", tmp_path, np.zeros((1, 2), np.float32))
+
+
+def test_a_target_that_cannot_take_a_layer_refuses_it(shelf: Shelf) -> None:
+    with pytest.raises(
+        ExportError, match=r"target 'x-cube-ai' cannot take layer '\w+': it has weight_bits = \d, .*8\]"
+    ):
+        shelf.write(target=load_target("x-cube-ai"))
+    assert shelf.leftovers() == []
+
+
+def test_manifest_names_the_target(shelf: Shelf, fakes: pytest.MonkeyPatch) -> None:
+    folder = shelf.write(formats=["fake"], target=load_target("cortex-m4"))
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["target"]["name"] == "cortex-m4"
+    assert "Made for target cortex-m4" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_model_card_has_figures_with_intervals_and_the_checks_that_fired(
+    shelf: Shelf, fakes: pytest.MonkeyPatch
+) -> None:
+    check = CheckResult(name="twin-gap", value=0.25, bound=0.1, passed=False)
+    measurement = replace(build_measurement(0.9, 0.5, size_bytes=100), checks=(check,))
+    study = build_study(validation_examples=100, attack_examples=50)
+    trial = replace(build_trial(shelf.model), measurement=measurement)
+    card = (shelf.write(formats=["fake"], study=study, trial=trial) / "README.md").read_text(encoding="utf-8")
+    # Wilson, 90 of 100: (0.9 + 1.9207/100 +- 1.96 * sqrt(0.0009 + 0.9604/10000)) / 1.038415 = 0.8851 +- 0.0596.
+    assert "clean accuracy on the validation split: 90.0% [82.6, 94.5] of 100 examples" in card
+    assert "- twin-gap: 0.25, bound 0.1" in card
+    assert "| conv0 | 3 | 6 | 0 |" in card
+    assert "100.0% [91.2, 100.0]" in card  # the trained network agrees with itself, 40 of 40
