@@ -18,6 +18,10 @@ SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 Codes = NDArray[np.uint8]
 
 
+class MissingToolError(ExportError):
+    """A program that an export needs is not installed."""
+
+
 def runtime_source(name: str) -> str:
     """Return a file of `runtime/`."""
     return (files("search.exporters.c") / "runtime" / name).read_text(encoding="utf-8")
@@ -27,11 +31,11 @@ def find_tool(name: str, package: str) -> str:
     """Return the path of a program.
 
     Raises:
-        ExportError: it is not installed.
+        MissingToolError: it is not installed.
     """
     path = shutil.which(name)
     if path is None:
-        raise ExportError(f"the C export needs {name}, which was not found; install it (Debian: {package}).")
+        raise MissingToolError(f"the C export needs {name}, which was not found; install it (Debian: {package}).")
     return path
 
 

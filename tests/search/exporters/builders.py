@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from search.data.input_grid import InputGrid
 from search.exporters.base import ExportContext
 from search.exporters.context import ExportData, make_context
 from search.models.topology import Topology
@@ -43,6 +44,7 @@ def make_data(topology: Topology, *, examples: int = 40, **changes: Any) -> Expo
         "pgd_steps": 2,
         "seed": 0,
         "input_range": (0.0, 1.0),
+        "input_grid": InputGrid(scale=1 / 255),
     }
     return ExportData(**{**fields, **changes})
 
