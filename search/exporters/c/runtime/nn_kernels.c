@@ -10,6 +10,13 @@
 #define NN_DSP 0
 #endif
 
+/* The inner loops need all registers, so they stay functions of their own. */
+#if defined(__GNUC__)
+#define NN_KERNEL static __attribute__((noinline))
+#else
+#define NN_KERNEL static
+#endif
+
 #define MAX_BLOCK 8
 
 typedef char right_shifts_are_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
@@ -21,12 +28,17 @@ static inline uint32_t load_word(const uint8_t *bytes)
     return word;
 }
 
-/* One group of up to 4 inputs against 4 channels of 8, 4 or 2 bits. */
+/* Inputs, up to a group of 4, against 4 channels of 8, 4 or 2 bits. */
 static inline void multiply_group(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t bits, int32_t *sums)
 {
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < 4; j++)
-            sums[j] += (int32_t)(((uint32_t)w[bits * j / 8 * n + i] >> bits * j % 8 & ((1u << bits) - 1)) * x[i]);
+    const uint32_t mask = (1u << bits) - 1;
+    for (uint32_t i = 0; i < n; i++, x++, w++) {
+        const uint32_t input = *x;
+        sums[0] += (int32_t)((w[0] & mask) * input);
+        sums[1] += (int32_t)((w[bits / 8 * n] >> bits % 8 & mask) * input);
+        sums[2] += (int32_t)((w[2 * bits / 8 * n] >> 2 * bits % 8 & mask) * input);
+        sums[3] += (int32_t)((w[3 * bits / 8 * n] >> 3 * bits % 8 & mask) * input);
+    }
 }
 
 /* Adds x . u * 2^shift for 4 channels of `bits` bits to sums; returns the weights after them. */
@@ -43,7 +55,8 @@ static inline const uint8_t *multiply_4(const uint8_t *x, const uint8_t *w, uint
 #define PAIRS(sum, word, by)                                                                                           \
     (sum = __smlad((int32_t)((word) >> (by) & mask), (int32_t)even, sum),                                              \
      sum = __smlad((int32_t)((word) >> ((by) + 8) & mask), (int32_t)odd, sum))
-    for (; n >= 4; n -= 4, x += 4, w += 4 * words) {
+    const uint8_t *const end = x + (n & ~3u);
+    for (; x != end; x += 4, w += 4 * words) {
         const uint32_t inputs = load_word(x), even = __uxtb16(inputs), odd = __uxtb16(inputs >> 8);
         const uint32_t first = load_word(w);
         PAIRS(a0, first, 0);
@@ -64,6 +77,7 @@ static inline const uint8_t *multiply_4(const uint8_t *x, const uint8_t *w, uint
         }
     }
     a[0] = a0, a[1] = a1, a[2] = a2, a[3] = a3;
+    n %= 4;
 #else
     for (; n >= 4; n -= 4, x += 4, w += 4 * words)
         multiply_group(x, w, 4, bits, a);
@@ -74,24 +88,24 @@ static inline const uint8_t *multiply_4(const uint8_t *x, const uint8_t *w, uint
     return w + n * words;
 }
 
-static const uint8_t *multiply_4_by_8_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+NN_KERNEL const uint8_t *multiply_4_by_8_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
 {
     return multiply_4(x, w, n, 8, 0, sums);
 }
 
-static const uint8_t *multiply_4_by_4_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+NN_KERNEL const uint8_t *multiply_4_by_4_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
 {
     return multiply_4(x, w, n, 4, 0, sums);
 }
 
-static const uint8_t *multiply_4_by_2_bits(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t shift,
+NN_KERNEL const uint8_t *multiply_4_by_2_bits(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t shift,
                                            int32_t *sums)
 {
     return multiply_4(x, w, n, 2, shift, sums);
 }
 
 /* Adds to the sums of 8 channels, times 2^shift, the inputs whose bit is set: no multiplication, no unpacking. */
-static const uint8_t *add_8_by_1_bit(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t shift, int32_t *sums)
+NN_KERNEL const uint8_t *add_8_by_1_bit(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t shift, int32_t *sums)
 {
     uint32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0, a6 = 0, a7 = 0;
 #if NN_DSP
@@ -99,10 +113,12 @@ static const uint8_t *add_8_by_1_bit(const uint8_t *x, const uint8_t *w, uint32_
     const uint32_t top = 0x80808080u;
 #define ADD(sum, by)                                                                                                   \
     ((void)__uadd8(bits << (by), top), sum = __usada8(__sel(inputs, 0), 0, sum))
-    for (; n >= 4; n -= 4, x += 4, w += 4) {
+    const uint8_t *const end = x + (n & ~3u);
+    for (; x != end; x += 4, w += 4) {
         const uint32_t inputs = load_word(x), bits = load_word(w);
         ADD(a7, 0), ADD(a6, 1), ADD(a5, 2), ADD(a4, 3), ADD(a3, 4), ADD(a2, 5), ADD(a1, 6), ADD(a0, 7);
     }
+    n %= 4;
 #else
     /* A bit in every byte times 255 is a mask; two lanes of 16 bits take 128 groups before they could overflow. */
 #define ADD(lanes, by)                                                                                                 \
