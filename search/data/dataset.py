@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from search.data.input_grid import InputGrid, to_inputs
 from spaces.errors import DataError
 
 RawInputs: TypeAlias = NDArray[np.generic]  # [n, height, width, channels], any number type
@@ -39,6 +40,8 @@ class RawData:
         is_synthetic: whether the examples were drawn by a procedure, for a dry run.
         is_exact: whether every example is bit for bit the published one.
         note: what a reader of the figures has to know about the data, one sentence; may be empty.
+        input_grid: the 8-bit codes of an input on a device; by default those of uint8 inputs themselves, else 256
+            steps over the input range.
     """
 
     name: str
@@ -53,6 +56,7 @@ class RawData:
     is_synthetic: bool = False
     is_exact: bool = True
     note: str = ""
+    input_grid: InputGrid | None = None
 
     def __post_init__(self) -> None:
         low, high = self.input_range
@@ -69,6 +73,10 @@ class RawData:
             _check_range(x, self.input_scale, self.input_range, where=where)
             object.__setattr__(self, f"x_{part}", x)
             object.__setattr__(self, f"y_{part}", y.astype(np.int64))
+        if self.input_grid is None:
+            is_coded = self.x_train.dtype == np.uint8
+            grid = InputGrid(scale=self.input_scale) if is_coded else InputGrid.of_range(self.input_range)
+            object.__setattr__(self, "input_grid", grid)
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise DataError(
                 f"data set {self.name!r}: train and test examples must have one shape; "
@@ -104,21 +112,6 @@ class Split:
         return to_inputs(self.x if indices is None else self.x[indices], self.input_scale)
 
 
-def to_inputs(raw: RawInputs, input_scale: float) -> Inputs:
-    """Return raw values times the scale as a new float32 array.
-
-    Where the scale is 1/k, the value is divided by k: pixel 51 becomes float32(51/255) exactly, which a product with
-    the rounded 1/255 does not always give.
-    """
-    values: Inputs = raw.astype(np.float32)
-    divisor = round(1 / input_scale)
-    if divisor >= 1 and np.isclose(divisor * input_scale, 1.0, rtol=1e-9, atol=0.0):
-        values /= np.float32(divisor)
-    else:
-        values *= np.float32(input_scale)
-    return values
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """The parts of a study's data; train, validation and test share no example of the source.
@@ -126,7 +119,7 @@ class Dataset:
     Attributes:
         attack_indices: positions in `validation` of the examples that every trial is attacked on.
         fingerprint: SHA-256 over the examples and the splits; a study resumes on equal fingerprints only.
-        is_synthetic, is_exact, note: as in `RawData`.
+        input_grid, is_synthetic, is_exact, note: as in `RawData`.
     """
 
     name: str
@@ -138,6 +131,7 @@ class Dataset:
     n_classes: int
     fingerprint: str
     image: bool
+    input_grid: InputGrid
     is_synthetic: bool = False
     is_exact: bool = True
     note: str = ""
@@ -165,6 +159,7 @@ class Dataset:
             "n_classes": self.n_classes,
             "input_shape": list(self.input_shape),
             "input_range": list(self.input_range),
+            "input_grid": self.input_grid.to_json(),
             "image": self.image,
             "is_synthetic": self.is_synthetic,
             "is_exact": self.is_exact,

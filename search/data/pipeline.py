@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from search.data.dataset import Examples, RawInputs, Split, to_inputs
+from search.data.dataset import Examples, RawInputs, Split
+from search.data.input_grid import to_inputs
 from spaces.errors import DataError
 
 

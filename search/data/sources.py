@@ -1,13 +1,15 @@
 """Which data sets the service knows, and loading the one that a study names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.data.cifar10 import load_cifar10
 from search.data.dataset import RawData
 from search.data.digits import load_digits
 from search.data.import_path import import_function
+from search.data.input_grid import InputGrid
 from search.data.synthetic import synthetic_data
 from spaces.errors import SpecError
 from spaces.study_spec import DataSpec
@@ -23,6 +25,7 @@ class Source:
         image: whether flips and shifts make sense.
         n_classes: number of classes.
         input_shape: height, width, channels.
+        input_grid: the 8-bit codes of an input on a device.
     """
 
     load: Callable[[Path | None], RawData]
@@ -30,12 +33,41 @@ class Source:
     image: bool
     n_classes: int
     input_shape: tuple[int, int, int]
+    input_grid: InputGrid
 
 
 SOURCES: dict[str, Source] = {
-    "digits": Source(load=load_digits, input_range=(0.0, 1.0), image=True, n_classes=10, input_shape=(8, 8, 1)),
-    "cifar10": Source(load=load_cifar10, input_range=(0.0, 1.0), image=True, n_classes=10, input_shape=(32, 32, 3)),
+    "digits": Source(
+        load=load_digits,
+        input_range=(0.0, 1.0),
+        image=True,
+        n_classes=10,
+        input_shape=(8, 8, 1),
+        input_grid=InputGrid(scale=1 / 16),
+    ),
+    "cifar10": Source(
+        load=load_cifar10,
+        input_range=(0.0, 1.0),
+        image=True,
+        n_classes=10,
+        input_shape=(32, 32, 3),
+        input_grid=InputGrid(scale=1 / 255),
+    ),
 }
+
+
+def stored_input_grid(data: Mapping[str, Any]) -> InputGrid:
+    """Return the input grid of a study from its stored data description, `Dataset.describe()`.
+
+    Studies that were stored without one have that of the data set of their name, else 256 steps over the input range.
+    """
+    if "input_grid" in data:
+        return InputGrid.from_json(data["input_grid"])
+    source = SOURCES.get(str(data.get("name")))
+    if source is not None:
+        return source.input_grid
+    low, high = data["input_range"]
+    return InputGrid.of_range((float(low), float(high)))
 
 
 def find_source(data_spec: DataSpec) -> Source | None:

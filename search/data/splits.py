@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.dataset import Dataset, Labels, RawData, Split
+from search.data.input_grid import InputGrid
 from spaces.errors import DataError
 
 
@@ -37,6 +38,7 @@ def split(raw: RawData, *, validation_examples: int, attack_examples: int, seed:
         n_classes=raw.n_classes,
         fingerprint=fingerprint(raw, held_out=held_out, attacked=attacked, seed=seed),
         image=raw.image,
+        input_grid=raw.input_grid or InputGrid.of_range(raw.input_range),
         is_synthetic=raw.is_synthetic,
         is_exact=raw.is_exact,
         note=raw.note,

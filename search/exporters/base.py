@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.dataset import Inputs, Labels
+from search.data.input_grid import InputGrid
 from search.metrics.cost import Cost
 from search.models.trained_model import TrainedModel
 from spaces.targets import Target
@@ -32,6 +33,7 @@ class ExportContext:
         adversarial: `x` as changed by an attack on the trained network at each radius.  # [n_epsilons, n, ...]
         adversarial_logits: the trained network's, on `adversarial`.  # [n_epsilons, n, n_classes]
         input_range: smallest and largest value of an input, in input units.
+        input_grid: the 8-bit codes of an input on a device.
         target: the device that the export is for; None for none in particular.
         cost: what the trial's candidate costs, `size_bytes` and `ram_bytes` among it.
     """
@@ -44,6 +46,7 @@ class ExportContext:
     adversarial: Inputs
     adversarial_logits: Logits
     input_range: tuple[float, float]
+    input_grid: InputGrid
     target: Target | None
     cost: Cost
 

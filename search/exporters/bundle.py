@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search.exporters.base import ExportContext, Exported, Exporter
+from search.exporters.c.exporter import export_c
 from search.exporters.context import ExportData, make_context
 from search.exporters.hls4ml import export_hls4ml
 from search.exporters.keras import export_keras
@@ -30,6 +31,7 @@ from storage.records import StudyRecord, TrialRecord
 EXPORTERS: dict[str, Exporter] = {
     "keras": export_keras,
     "tflite": export_tflite,
+    "c": export_c,
     "qonnx": export_qonnx,
     "hls4ml": export_hls4ml,
 }

@@ -7,6 +7,7 @@ import numpy as np
 from search.attacks.base import ThreatModel
 from search.attacks.pgd import PGD
 from search.data.dataset import Dataset, Inputs, Labels
+from search.data.input_grid import InputGrid
 from search.data.splits import stratified_indices
 from search.exporters.base import ExportContext, Logits
 from search.metrics.cost import candidate_cost
@@ -38,6 +39,7 @@ class ExportData:
     pgd_steps: int
     seed: int
     input_range: tuple[float, float]
+    input_grid: InputGrid
 
     @classmethod
     def choose(cls, dataset: Dataset, spec: StudySpec, *, examples: int) -> "ExportData":
@@ -60,6 +62,7 @@ class ExportData:
             pgd_steps=spec.robustness.pgd_steps,
             seed=spec.seed,
             input_range=dataset.input_range,
+            input_grid=dataset.input_grid,
         )
 
 
@@ -83,6 +86,7 @@ def make_context(model: TrainedModel, data: ExportData, target: Target | None) -
         adversarial=adversarial,
         adversarial_logits=logits,
         input_range=data.input_range,
+        input_grid=data.input_grid,
         target=target,
         cost=candidate_cost(model.topology, model.candidate),
     )

@@ -48,8 +48,12 @@ def layer_codes(model: TrainedModel, layer: Layer) -> tuple[Codes, NDArray[np.in
 def pack_codes(codes: Codes, bits: int) -> bytes:
     """Pack codes into `bits` each, low bits first; 1-bit codes store -1 as 0 and 1 as 1."""
     flat = codes.ravel().astype(np.int16)  # int8 cannot hold the mask of 8 bits
-    unsigned = ((flat + 1) // 2 if bits == 1 else flat & ((1 << bits) - 1)).astype(np.uint8)
-    planes = (unsigned[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
+    return pack_unsigned(((flat + 1) // 2 if bits == 1 else flat & ((1 << bits) - 1)).astype(np.uint8), bits)
+
+
+def pack_unsigned(values: NDArray[np.uint8], bits: int) -> bytes:
+    """Pack the low `bits` bits of each value, low bits first."""
+    planes = (values.ravel()[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
     return np.packbits(planes.ravel(), bitorder="little").tobytes()
 
 
@@ -62,15 +66,15 @@ def unpack_codes(content: bytes, *, count: int, bits: int) -> Codes:
     return codes
 
 
-def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return multiplier and bias per channel: the layer with its normalization is multiplier * (w * x) + bias."""
     bias = model.weights[f"{layer.name}/bias"].astype(np.float64)
     norm = model.topology.norm_of.get(layer.name)
     if norm is None:
-        return np.ones_like(bias, dtype=np.float32), bias.astype(np.float32)
+        return np.ones_like(bias), bias
     gamma, beta, mean, variance = (model.weights[f"{norm}/{field}"] for field in ("gamma", "beta", "mean", "variance"))
     multiplier = gamma / np.sqrt(variance.astype(np.float64) + NORM_EPSILON)
-    return multiplier.astype(np.float32), (beta + (bias - mean) * multiplier).astype(np.float32)
+    return multiplier, beta + (bias - mean) * multiplier
 
 
 def _pack_layer(model: TrainedModel, layer: Layer) -> bytes:

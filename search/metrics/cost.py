@@ -1,31 +1,21 @@
 """What a candidate costs on the device, by arithmetic alone: bytes of flash, operations, peak activation memory.
 
 The flash layout of a layer is: packed weights; per output channel a 32-bit bias and an 8-bit shift (the power-of-two
-scale); where batch normalization is folded in, a 32-bit multiplier too. `search.exporters.packing` writes just that.
+scale); where batch normalization is folded in, a 32-bit multiplier too. The C export's constants are just that.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search.models.topology import (
-    Add,
-    BatchNorm,
-    Flatten,
-    GlobalAveragePool,
-    Input,
-    Layer,
-    Node,
-    Relu,
-    Topology,
-)
+from search.metrics.memory_plan import plan_memory
+from search.models.topology import Topology
 from spaces.candidate import Candidate
 
 BIAS_BYTES = 4
 SHIFT_BYTES = 1
 MULTIPLIER_BYTES = 4
 _INPUT_BITS = 8
-_ACCUMULATOR_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +41,8 @@ class Cost:
         layers: flash by layer; `size_bytes` is their sum.
         macs: multiply-accumulates.
         bops: bit-operations: MACs times weight bits times input bits (Baskin et al. 2021, "UNIQ").
-        ram_bytes: largest sum of activations alive at once: one byte each, four where a value is not yet quantized.
+        ram_bytes: size of the one block of memory that an inference runs in, its input, logits and working memory
+            included (`search.metrics.memory_plan`); the stack is not.
     """
 
     layers: tuple[LayerSize, ...]
@@ -87,43 +78,4 @@ def candidate_cost(topology: Topology, candidate: Candidate) -> Cost:
         input_bits = candidate.policies[layer.input_owner].activation_bits if layer.input_owner else _INPUT_BITS
         bops += layer.macs * policy.weight_bits * (input_bits or _INPUT_BITS)
     macs = sum(layer.macs for layer in topology.geometry)
-    return Cost(layers=tuple(sizes), macs=macs, bops=bops, ram_bytes=_peak_ram_bytes(topology))
-
-
-def _peak_ram_bytes(topology: Topology) -> int:
-    """Walk the nodes in order and add up the buffers that a later node still reads."""
-    buffers = {node.name: _buffer_bytes(topology, node) for node in topology.nodes}
-    last_read = {
-        name: index for index, node in enumerate(topology.nodes) for name in _buffers_read(topology, node, buffers)
-    }
-    peak = 0
-    for index, node in enumerate(topology.nodes):
-        alive = sum(
-            buffers[earlier.name]
-            for earlier in topology.nodes[:index]
-            if buffers[earlier.name] and last_read.get(earlier.name, -1) >= index
-        )
-        peak = max(peak, alive + buffers[node.name])
-    return peak
-
-
-def _buffer_bytes(topology: Topology, node: Node) -> int:
-    elements = math.prod(topology.shapes[node.name])
-    if isinstance(node, Input | Relu | GlobalAveragePool):
-        return elements
-    joins = {name for other in topology.nodes if isinstance(other, Add) for name in other.inputs[1:]}
-    is_logits = node is topology.nodes[-1]
-    is_joined = node.name in joins and isinstance(node, Layer | BatchNorm)
-    return elements * _ACCUMULATOR_BYTES if is_logits or is_joined else 0
-
-
-def _buffers_read(topology: Topology, node: Node, buffers: Mapping[str, int]) -> set[str]:
-    """Return the buffers that a node needs, looking through nodes that are fused into the one that reads them."""
-    read: set[str] = set()
-    for name in node.inputs:
-        source = topology.by_name[name]
-        if buffers[name]:
-            read.add(name)
-        elif isinstance(source, Flatten) or source.inputs:
-            read |= _buffers_read(topology, source, buffers)
-    return read
+    return Cost(layers=tuple(sizes), macs=macs, bops=bops, ram_bytes=plan_memory(topology).ram_bytes)

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from search.data.dataset import Split, to_inputs
+from search.data.dataset import Split
+from search.data.input_grid import to_inputs
 from search.data.splits import split
 from spaces.errors import DataError
 from tests.search.data.builders import make_raw

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.data.input_grid import InputGrid
 from search.exporters.base import ExportContext
 from search.exporters.context import ExportData
 from search.metrics.cost import candidate_cost
@@ -47,6 +48,7 @@ def make_data(topology: Topology, *, examples: int = 40, **changes: Any) -> Expo
         "pgd_steps": 2,
         "seed": 0,
         "input_range": (0.0, 1.0),
+        "input_grid": InputGrid(scale=1 / 255),
     }
     return ExportData(**{**fields, **changes})
 

@@ -1,0 +1,1 @@
+"""The C export: a network as an integer program, its memory, its source, and the runs that prove it."""
