@@ -30,9 +30,7 @@ def waveform_targets(target: Target, dataset: Dataset, sound: Sound, chosen: NDA
     recordings = sound.test_waveforms(chosen).astype(np.float32)
     lengths = np.linalg.norm(recordings.astype(np.float64), axis=1, keepdims=True)
     scaled = (recordings / np.maximum(lengths, 1.0)).astype(np.float32)
-    steps = WaveformClassifier(
-        target.model, sound, dataset.input_grid, input_range=(_LOWEST, _HIGHEST), is_whole=True
-    )
+    steps = WaveformClassifier(target.model, sound, dataset.input_grid, input_range=(_LOWEST, _HIGHEST), is_whole=True)
     ratio = WaveformClassifier(target.model, sound, dataset.input_grid, input_range=(-_ROOM, _ROOM), is_whole=False)
     return {
         Norm.WAVEFORM: replace(target, model=steps, x=recordings),

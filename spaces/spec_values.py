@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
 
-
 _CLASSES_BESIDE_WORDS = ("silence", "unknown")
 
 

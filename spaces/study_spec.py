@@ -29,7 +29,6 @@ from spaces.spec_values import (
 )
 from spaces.targets import Target, read_target
 
-
 _FOR_RECORDINGS = {"keywords", "shift_frames"}  # keys of `data`
 
 

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from spaces.errors import DataError
 
@@ -96,10 +96,9 @@ def _receive(published: PublishedFile, part: Path, held: int, on_bytes: OnBytes)
     try:
         with urllib.request.urlopen(request, timeout=_SILENCE_S) as response:
             # A server that does not know of ranges sends everything from the beginning.
-            with part.open("ab" if response.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as file:
-                while chunk := response.read(min(_CHUNK, published.size_bytes + 1)):
-                    file.write(chunk)
-                    on_bytes(file.tell())
+            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                part.unlink(missing_ok=True)
+            _append(response, part, published.size_bytes, on_bytes)
         return "the connection ended early"
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -107,6 +106,14 @@ def _receive(published: PublishedFile, part: Path, held: int, on_bytes: OnBytes)
         return f"HTTP status {error.code}"
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         return str(error) or type(error).__name__
+
+
+def _append(response: BinaryIO, part: Path, size_bytes: int, on_bytes: OnBytes) -> None:
+    with part.open("ab") as file:
+        # A server that never ends does not fill the disk.
+        while file.tell() <= size_bytes and (chunk := response.read(_CHUNK)):
+            file.write(chunk)
+            on_bytes(file.tell())
 
 
 def _size(path: Path) -> int:

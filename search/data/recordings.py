@@ -93,4 +93,5 @@ def _quietest(samples: NDArray[np.float64], length: int, *, step: int) -> NDArra
     stretches = [samples[begin : begin + length] for begin in begins]
     heard = [stretch for stretch in stretches if np.count_nonzero(stretch) > length // 2]
     quiet = min(heard or stretches, key=lambda stretch: float(np.square(stretch - stretch.mean()).sum()))
-    return quiet - quiet.mean()
+    centered: NDArray[np.float64] = quiet - quiet.mean()
+    return centered

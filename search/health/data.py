@@ -66,9 +66,7 @@ _READERS: dict[str, Reader] = {
 }
 
 
-def data_findings(
-    data_dir: Path | None, *, readers: Mapping[str, Reader] = _READERS
-) -> list[Finding]:
+def data_findings(data_dir: Path | None, *, readers: Mapping[str, Reader] = _READERS) -> list[Finding]:
     """Return a finding for the data of every preset; reading them takes some seconds.
 
     Args:

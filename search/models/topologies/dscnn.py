@@ -12,7 +12,7 @@ _BLOCKS = 4
 
 
 def build(*, input_shape: Shape, n_classes: int, width: float) -> Topology:
-    """Return DS-CNN; `width` multiplies its 64 filters. Inputs are standardized features and are not rescaled inside."""
+    """Return DS-CNN; `width` multiplies its 64 filters. Inputs are standardized features, not rescaled inside."""
     builder = TopologyBuilder("dscnn", input_shape)
     filters = max(1, round(_FILTERS * width))
     conv = builder.conv(builder.input, "conv0", filters=filters, kernel_size=(10, 4), strides=(2, 2))

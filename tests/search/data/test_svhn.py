@@ -92,7 +92,9 @@ def test_nowhere_says_what_was_tried(places):
     def no_network(_):
         raise DataError("no network.")
 
-    with pytest.raises(DataError, match=rf"SVHN was not found\. Tried: {places['flag']} .*no network\. Put train_32x32"):
+    with pytest.raises(
+        DataError, match=rf"SVHN was not found\. Tried: {places['flag']} .*no network\. Put train_32x32"
+    ):
         load(places, download=no_network)
 
 
