@@ -47,9 +47,10 @@ class FrontEnd:
 
 FRONT_END = FrontEnd()
 
-# Codes -128..127 of 1/16: eight standard deviations to both sides, in steps that are exact in binary.
-SOUND_GRID = InputGrid(scale=1 / 16, zero_point=128)
-SOUND_RANGE = (-8.0, 127 / 16)
+# Codes -128..127 of 1/24: 5.3 standard deviations to both sides hold all but 1 in 10,000 coefficients, and a step is no
+# longer than the small radii of a study.
+SOUND_GRID = InputGrid(scale=1 / 24, zero_point=128)
+SOUND_RANGE = (-128 / 24, 127 / 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

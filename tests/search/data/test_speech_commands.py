@@ -66,7 +66,7 @@ def test_a_study_holds_out_what_the_source_means_for_validation(raw):
 
 def test_a_study_stores_all_that_a_device_needs(raw):
     stored = split(raw, validation_examples=10, attack_examples=5, seed=0).describe()
-    assert stored["input_grid"] == {"scale": 1 / 16, "zero_point": 128}
+    assert stored["input_grid"] == {"scale": 1 / 24, "zero_point": 128}
     assert stored["sound"]["labels"] == ["down", "go", "silence", "unknown"]
     assert stored["sound"]["mean"] == list(raw.sound.mean)
     assert stored["sound"]["front_end"]["log_offset"] == 1e-6
