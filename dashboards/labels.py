@@ -1,6 +1,7 @@
 """How names, numbers and layer policies are written for a reader; shared by figures, tables and the report."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from html import escape
 
 from dashboards.fired_checks import FiredCheck, Suite
@@ -19,7 +20,12 @@ _TITLES = {
     "bops": "bit-operations",
 }
 
-_NORM_TITLES = {Norm.LINF: "L-inf", Norm.L2: "L2"}
+_NORM_TITLES = {
+    Norm.LINF: "L-inf",
+    Norm.L2: "L2",
+    Norm.WAVEFORM: "waveform L-inf",
+    Norm.SNR: "waveform signal-to-noise",
+}
 
 # What the mark of `marked_number` means, for captions and legends.
 SUSPECT_NOTE = "? behind a number: masking suspect, a check fired"
@@ -87,8 +93,8 @@ def norm_title(norm: Norm) -> str:
 
 
 def radius_labels(norm: Norm, epsilons: Sequence[float]) -> tuple[str, ...]:
-    """Return one label per radius of a norm: `epsilon_labels` for L-inf, three decimals for L2."""
-    return epsilon_labels(epsilons) if norm is Norm.LINF else tuple(f"{epsilon:.3f}" for epsilon in epsilons)
+    """Return one label per radius of a norm: `epsilon_labels` for L-inf, three decimals for L2; dB for ratios."""
+    return _RADIUS_LABELS[norm](epsilons)
 
 
 def marked_number(number: int, *, is_suspect: bool) -> str:
@@ -134,3 +140,11 @@ def as_sentence(note: str) -> str:
 def as_plot_text(text: str) -> str:
     """Escape a study's text for a figure: Plotly reads tags such as <b> or <a> in titles and hover boxes."""
     return escape(text, quote=False)
+
+
+_RADIUS_LABELS: dict[Norm, Callable[[Sequence[float]], tuple[str, ...]]] = {
+    Norm.LINF: epsilon_labels,
+    Norm.L2: lambda epsilons: tuple(f"{epsilon:.3f}" for epsilon in epsilons),
+    Norm.WAVEFORM: lambda epsilons: tuple(f"{epsilon:g} steps" for epsilon in epsilons),
+    Norm.SNR: lambda epsilons: tuple(f"{-20 * math.log10(epsilon):.0f} dB" for epsilon in epsilons),
+}

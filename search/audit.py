@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,9 @@ from search.attacks.audit_effort import FULL, QUICK
 from search.attacks.audit_plan import PLAN_VERSION, AuditStep, audit_plan, l2_radii
 from search.attacks.audit_suite import Target, attack_settings, run_step
 from search.attacks.base import is_broken
+from search.attacks.waveform_plan import waveform_plan, waveform_radii
 from search.audit_models import load_models
+from search.audit_sound import waveform_targets
 from search.data.dataset import Dataset
 from search.data.splits import stratified_indices
 from search.models.trained_model import TrainedModel
@@ -23,7 +25,7 @@ from search.runtime import seed_everything
 from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
 from spaces.measurement import Measurement
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 from spaces.study_spec import StudySpec
 from storage.audits import AuditRecord, AuditRepository
 from storage.records import StudyRecord
@@ -100,15 +102,19 @@ class Auditor:
         seed_everything(self._seed)
         parts = self._parts
         models = load_models(parts.model, input_range=parts.dataset.input_range)
+        sound = parts.dataset.sound
         plan = audit_plan(models.surrogates, input_step=parts.dataset.test.input_scale, effort=self._effort)
+        plan += () if sound is None else waveform_plan(self._effort)
         chosen = stratified_indices(parts.dataset.test.y, self._images, np.random.default_rng(self._seed))
         x, y = parts.dataset.test.inputs(chosen), parts.dataset.test.y[chosen]
         record = self._open(plan, is_right=~is_broken(models.target.logits(x), y))
         epsilons = {Norm(name): tuple(values) for name, values in record.settings["epsilons"].items()}
         target = Target(model=models.target, x=x, y=y, is_right=record.is_right, epsilons=epsilons, seed=self._seed)
+        targets = dict.fromkeys(INPUT_NORMS, target)
+        targets |= {} if sound is None else waveform_targets(target, parts.dataset, sound, chosen)
         parts.listener.audit_started(record, len(plan) + 1)
         clock = AuditClock(plan, target, checks_work=checks_work(self._effort))
-        outcomes = self._run_plan(plan, target, record, clock)
+        outcomes = self._run_plan(plan, targets, record, clock)
         if record.checks is None:
             clock.begin(len(plan), {(outcome.name, outcome.norm): outcome for outcome in outcomes})
             audited = Audited(
@@ -124,7 +130,7 @@ class Auditor:
         return self._open(plan, is_right=record.is_right)
 
     def _run_plan(
-        self, plan: Sequence[AuditStep], target: Target, record: AuditRecord, clock: AuditClock
+        self, plan: Sequence[AuditStep], targets: Mapping[Norm, Target], record: AuditRecord, clock: AuditClock
     ) -> list[AttackOutcome]:
         """Run and store what is missing; return the outcomes of the whole plan in its order."""
         stored = {(outcome.name, outcome.norm): outcome for outcome in record.attacks}
@@ -134,7 +140,7 @@ class Auditor:
             if key not in stored:
                 clock.begin(index, stored)
                 # Only what stands before it in the plan, whatever is stored: a step must not depend on the way it went.
-                outcome = run_step(step, target, done, position=index, on_progress=self._teller(clock))
+                outcome = run_step(step, targets[step.norm], done, position=index, on_progress=self._teller(clock))
                 self._parts.audits.save_attack(record.id, outcome)
                 stored[key] = outcome
                 self._parts.listener.attack_finished(outcome, clock.progress(1.0))
@@ -159,6 +165,8 @@ class Auditor:
     def _settings(self, plan: Sequence[AuditStep]) -> dict[str, Any]:
         epsilons = self._parts.spec.robustness.epsilons
         n_coordinates = int(np.prod(self._parts.dataset.input_shape))
+        radii = {Norm.LINF: tuple(epsilons), Norm.L2: l2_radii(epsilons, n_coordinates)}
+        radii |= {} if self._parts.dataset.sound is None else waveform_radii()
         return {
             "plan_version": PLAN_VERSION,
             "plan": plan_digest(plan),
@@ -167,7 +175,7 @@ class Auditor:
             "images": self._images,
             "quick": self._parts.quick,
             "seed": self._seed,
-            "epsilons": {Norm.LINF.value: list(epsilons), Norm.L2.value: list(l2_radii(epsilons, n_coordinates))},
+            "epsilons": {norm.value: list(values) for norm, values in radii.items()},
         }
 
 

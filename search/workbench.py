@@ -126,6 +126,7 @@ class Workbenches:
                 epoch=epoch,
                 flip=data.flip,
                 shift_pixels=data.shift_pixels,
+                shift_frames=data.shift_frames,
             )
 
         return fit(

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
 
+_CLASSES_BESIDE_WORDS = ("silence", "unknown")
+
 
 def as_tuple(value: Any) -> Any:
     """Read a single value as a list of one; leave everything else to pydantic."""
@@ -50,6 +52,18 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _words(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError(f"words must be distinct; got {list(values)}")
+    taken = [word for word in values if word in _CLASSES_BESIDE_WORDS or not word or word.startswith(("_", "."))]
+    if taken:
+        raise ValueError(
+            f"words must be names of folders of recordings, and {', '.join(_CLASSES_BESIDE_WORDS)} are classes of "
+            f"their own; got {taken}"
+        )
+    return values
+
+
 # Strict: pydantic would else read true as 1 and "8" as 8. An integer still passes for a float.
 Integer: TypeAlias = Annotated[int, Field(strict=True)]
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -69,6 +83,7 @@ PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(as_
 JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
 Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
 Epsilons: TypeAlias = Annotated[tuple[Epsilon, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
+Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(as_tuple), AfterValidator(_words)]
 Boolean: TypeAlias = Annotated[bool, Field(strict=True)]
 Count: TypeAlias = Annotated[Integer, Field(ge=1)]
 

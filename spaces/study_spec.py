@@ -25,8 +25,11 @@ from spaces.spec_values import (
     PositiveChoices,
     Section,
     WeightBits,
+    Words,
 )
 from spaces.targets import Target, read_target
+
+_FOR_RECORDINGS = {"keywords", "shift_frames"}  # keys of `data`
 
 
 class LayerRule(Section):
@@ -91,6 +94,8 @@ class DataSpec(Section):
         validation_examples: examples held out of the training split for the search.
         attack_examples: stratified part of the validation split that every trial is attacked on.
         flip, shift_pixels: random mirroring and largest random move in training, for images.
+        keywords: words that are classes of their own, for recordings; none stands for the data set's own ten.
+        shift_frames: largest random move in time in training, in frames of 20 ms, for recordings.
     """
 
     name: str | None = None
@@ -99,6 +104,8 @@ class DataSpec(Section):
     attack_examples: Count = 256
     flip: bool = False
     shift_pixels: Annotated[Integer, Field(ge=0)] = 0
+    keywords: Words = ()
+    shift_frames: Annotated[Integer, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -290,13 +297,15 @@ class StudySpec(Section):
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
         The budget may grow between two runs of one study; everything else must stay. Early stopping and warm starts
-        that are off, and a target that is not named, leave no trace, so a study that was stored before there were any
-        is still the same.
+        that are off, a target that is not named, and what is for recordings alone and not given leave no trace, so a
+        study that was stored before there were any is still the same.
         """
         unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
         unused |= {"warm_start"} if self.warm_start.is_off else set()
         unused |= {"target"} if self.target is None else set()
-        return self.model_dump(mode="json", exclude={"name", "budget"} | unused)
+        content = self.model_dump(mode="json", exclude={"name", "budget"} | unused)
+        content["data"] = {key: value for key, value in content["data"].items() if value or key not in _FOR_RECORDINGS}
+        return content
 
     @property
     def fingerprint(self) -> str:

@@ -27,7 +27,7 @@ from search.attacks.fgsm import FGSM
 from search.attacks.pgd import PGD
 from spaces.audit import AttackOutcome, Flags, surviving, worst_case
 from spaces.check_result import CheckResult
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 
 _RESTARTS_GAIN = 0.02
 _RISE = 0.005
@@ -105,19 +105,19 @@ def _convergence_checks(audited: Audited) -> list[CheckResult]:
     target, outcomes, effort = audited.target, audited.outcomes, audited.effort
     longer = PGD(steps=2 * effort.pgd_steps)
     twice, beaten = 0.0, -1.0
-    for norm in Norm:
+    for norm in INPUT_NORMS:
         pgd = _named(outcomes, "pgd", norm)
         more = AuditStep(attack=longer, norm=norm, scope=Scope.SURVIVORS, work=0.0)
         once = AuditStep(attack=FGSM(), norm=norm, work=0.0)
         twice = max(twice, _gain(run_step(more, target, outcomes, position=len(outcomes))))
         fgsm = run_step(once, target, [], position=len(outcomes))
         beaten = max(beaten, *np.subtract(pgd.accuracy, fgsm.accuracy))
-    restarts = max(_gain(_named(outcomes, "pgd-restarts", norm)) for norm in Norm)
+    restarts = max(_gain(_named(outcomes, "pgd-restarts", norm)) for norm in INPUT_NORMS)
     return [
         at_most("twice_the_steps", twice, AUDIT_LIMITS.more_steps),
         at_most("restarts", restarts, _RESTARTS_GAIN),
         at_most("fgsm_never_beats_pgd", float(beaten), 0.0),
-        at_most("monotone_accuracy", max(_rise(target, norm, effort.monotone_steps) for norm in Norm), _RISE),
+        at_most("monotone_accuracy", max(_rise(target, norm, effort.monotone_steps) for norm in INPUT_NORMS), _RISE),
     ]
 
 
@@ -126,7 +126,7 @@ def _attack_checks(audited: Audited) -> list[CheckResult]:
     target, outcomes = audited.target, audited.outcomes
 
     def alone(family: Sequence[str]) -> float:
-        return max(_broken_alone(target.is_right, outcomes, family, norm) for norm in Norm)
+        return max(_broken_alone(target.is_right, outcomes, family, norm) for norm in INPUT_NORMS)
 
     found = float(np.mean(worst_case(target.is_right, outcomes, Norm.LINF).accuracy))
     return [

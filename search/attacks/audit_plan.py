@@ -19,7 +19,7 @@ from search.attacks.pgd import PGD
 from search.attacks.restarts import Restarted
 from search.attacks.square import Square
 from search.attacks.transfer import Transfer
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 
 PLAN_VERSION = 4  # raised when an attack's code changes its results; settings are compared by themselves
 
@@ -90,7 +90,7 @@ def audit_plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> 
         input_step: smallest difference between two inputs, in input units, e.g. 1/255.
         effort: steps, queries, restarts and examples.
     """
-    own = [step for norm in Norm for step in _own_attacks(effort, norm, surrogates)]
+    own = [step for norm in INPUT_NORMS for step in _own_attacks(effort, norm, surrogates)]
     return (*own, *_art_attacks(effort, input_step))
 
 
@@ -138,7 +138,7 @@ def _art_attacks(effort: Effort, input_step: float) -> list[AuditStep]:
             gradients,
             4 * carlini_steps * carlini_searches,
         ),
-        *((hopskipjump, norm, queries, 120 * effort.hopskipjump_steps) for norm in Norm),
+        *((hopskipjump, norm, queries, 120 * effort.hopskipjump_steps) for norm in INPUT_NORMS),
         (Boundary(steps=effort.boundary_steps), Norm.L2, queries, 13 * effort.boundary_steps),
         (
             ZOO(steps=zoo_steps, searches=zoo_searches, difference=input_step),

@@ -130,7 +130,7 @@ def _sweep(
         model=target.model,
         x=target.x,
         y=target.y,
-        norm=step.norm,
+        norm=step.norm.geometry,
         epsilons=target.epsilons[step.norm],
         standing=standing,
         starts=lambda _: target.x,

@@ -1,1 +1,1 @@
-"""Data sets, their fixed splits and the input pipeline; no TensorFlow here."""
+"""Data sets, their fixed splits and the input pipeline; TensorFlow only in the front end for sound."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.input_grid import InputGrid, to_inputs
+from search.data.sound import Sound
 from spaces.errors import DataError
 
 RawInputs: TypeAlias = NDArray[np.generic]  # [n, height, width, channels], any number type
@@ -42,6 +43,9 @@ class RawData:
         note: what a reader of the figures has to know about the data, one sentence; may be empty.
         input_grid: the 8-bit codes of an input on a device; by default those of uint8 inputs themselves, else 256
             steps over the input range.
+        validation: which training examples the source itself means for validation; a study then holds out some of
+            these and trains on none of them. None leaves the choice to the study.  # [n_train]
+        sound: what stands behind the inputs where they are features of recordings.
     """
 
     name: str
@@ -57,6 +61,8 @@ class RawData:
     is_exact: bool = True
     note: str = ""
     input_grid: InputGrid | None = None
+    validation: NDArray[np.bool_] | None = None
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         low, high = self.input_range
@@ -77,6 +83,11 @@ class RawData:
             is_coded = self.x_train.dtype == np.uint8
             grid = InputGrid(scale=self.input_scale) if is_coded else InputGrid.of_range(self.input_range)
             object.__setattr__(self, "input_grid", grid)
+        if self.validation is not None and self.validation.shape != self.y_train.shape:
+            raise DataError(
+                f"data set {self.name!r}: validation must say yes or no for each of {len(self.y_train)} training "
+                f"examples; got shape {self.validation.shape}."
+            )
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise DataError(
                 f"data set {self.name!r}: train and test examples must have one shape; "
@@ -119,7 +130,7 @@ class Dataset:
     Attributes:
         attack_indices: positions in `validation` of the examples that every trial is attacked on.
         fingerprint: SHA-256 over the examples and the splits; a study resumes on equal fingerprints only.
-        input_grid, is_synthetic, is_exact, note: as in `RawData`.
+        input_grid, is_synthetic, is_exact, note, sound: as in `RawData`.
     """
 
     name: str
@@ -135,6 +146,7 @@ class Dataset:
     is_synthetic: bool = False
     is_exact: bool = True
     note: str = ""
+    sound: Sound | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -164,6 +176,7 @@ class Dataset:
             "is_synthetic": self.is_synthetic,
             "is_exact": self.is_exact,
             "note": self.note,
+            **({} if self.sound is None else {"sound": self.sound.describe()}),
         }
 
 

@@ -1,6 +1,6 @@
 """Batches of a split, shuffled by seed and epoch, with flips and shifts; plain NumPy, no training step waits for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +18,7 @@ def batches(
     epoch: int,
     flip: bool = False,
     shift_pixels: int = 0,
+    shift_frames: int = 0,
     drop_remainder: bool = True,
 ) -> Iterator[Examples]:
     """Return the batches of one epoch; each example comes at most once.
@@ -31,6 +32,7 @@ def batches(
         epoch: number of the epoch.
         flip: mirror every image with probability 1/2.
         shift_pixels: move every image by up to so many pixels in each direction.
+        shift_frames: move every recording by up to so many frames to and fro in time.
         drop_remainder: leave out the last batch where it would be short.
 
     Raises:
@@ -39,19 +41,28 @@ def batches(
     if batch_size < 1 or (drop_remainder and len(split) < batch_size):
         raise DataError(f"batch_size must lie in [1, {len(split)}], the number of training examples; got {batch_size}.")
     _check_shift(split.x, shift_pixels)
-    return _batches(split, batch_size, np.random.default_rng([seed, epoch]), flip, shift_pixels, drop_remainder)
+    rng = np.random.default_rng([seed, epoch])
+
+    def augmented(raw: RawInputs) -> RawInputs:
+        images = augment(raw, rng, flip=flip, shift_pixels=shift_pixels)
+        return shift_in_time(images, rng, shift_frames=shift_frames)
+
+    return _batches(split, batch_size, rng, augmented, drop_remainder)
 
 
 def _batches(
-    split: Split, batch_size: int, rng: np.random.Generator, flip: bool, shift_pixels: int, drop_remainder: bool
+    split: Split,
+    batch_size: int,
+    rng: np.random.Generator,
+    augmented: Callable[[RawInputs], RawInputs],
+    drop_remainder: bool,
 ) -> Iterator[Examples]:
     order = rng.permutation(len(split))
     end = len(order) - len(order) % batch_size if drop_remainder else len(order)
     for start in range(0, end, batch_size):
         indices = order[start : start + batch_size]
         # On raw pixels, before the conversion: a quarter of the bytes to move.
-        raw = augment(split.x[indices], rng, flip=flip, shift_pixels=shift_pixels)
-        yield Examples(to_inputs(raw, split.input_scale), split.y[indices])
+        yield Examples(to_inputs(augmented(split.x[indices]), split.input_scale), split.y[indices])
 
 
 def augment(x: RawInputs, rng: np.random.Generator, *, flip: bool, shift_pixels: int) -> RawInputs:
@@ -74,6 +85,22 @@ def augment(x: RawInputs, rng: np.random.Generator, *, flip: bool, shift_pixels:
         x = x.copy()
         x[is_mirrored] = x[is_mirrored][:, :, ::-1]  # five times quicker than np.where over whole batches
     return x
+
+
+def shift_in_time(x: RawInputs, rng: np.random.Generator, *, shift_frames: int) -> RawInputs:
+    """Return features of recordings, each moved by its own random number of frames; the frame at the end is repeated.
+
+    Args:
+        x: features, left as they are.  # [n, frames, coefficients, channels]
+        rng: where the random numbers come from.
+        shift_frames: largest move to and fro; 0 is off.
+    """
+    if not shift_frames:
+        return x
+    moves = rng.integers(-shift_frames, shift_frames + 1, size=(len(x), 1))
+    frames = np.clip(np.arange(x.shape[1]) - moves, 0, x.shape[1] - 1)
+    moved: RawInputs = x[np.arange(len(x))[:, np.newaxis], frames]
+    return moved
 
 
 def _shifted(x: RawInputs, corners: np.ndarray[tuple[int, int], np.dtype[np.int64]], margin: int) -> RawInputs:

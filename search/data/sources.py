@@ -1,7 +1,8 @@
 """Which data sets the service knows, and loading the one that a study names."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from search.data.dataset import RawData
 from search.data.digits import load_digits
 from search.data.import_path import import_function
 from search.data.input_grid import InputGrid
+from search.data.sound import FRONT_END, SOUND_GRID, SOUND_RANGE
+from search.data.speech_commands import MLCOMMONS_KEYWORDS, load_speech_commands
+from search.data.svhn import load_svhn
 from search.data.synthetic import synthetic_data
 from spaces.errors import SpecError
 from spaces.study_spec import DataSpec
@@ -26,6 +30,7 @@ class Source:
         n_classes: number of classes.
         input_shape: height, width, channels.
         input_grid: the 8-bit codes of an input on a device.
+        load_words: for recordings, makes `load` for the keywords of a study.
     """
 
     load: Callable[[Path | None], RawData]
@@ -34,6 +39,7 @@ class Source:
     n_classes: int
     input_shape: tuple[int, int, int]
     input_grid: InputGrid
+    load_words: Callable[[Sequence[str]], Callable[[Path | None], RawData]] | None = None
 
 
 SOURCES: dict[str, Source] = {
@@ -52,6 +58,23 @@ SOURCES: dict[str, Source] = {
         n_classes=10,
         input_shape=(32, 32, 3),
         input_grid=InputGrid(scale=1 / 255),
+    ),
+    "svhn": Source(
+        load=load_svhn,
+        input_range=(0.0, 1.0),
+        image=True,
+        n_classes=10,
+        input_shape=(32, 32, 3),
+        input_grid=InputGrid(scale=1 / 255),
+    ),
+    "speech_commands": Source(
+        load=load_speech_commands,
+        input_range=SOUND_RANGE,
+        image=False,
+        n_classes=len(MLCOMMONS_KEYWORDS) + 2,
+        input_shape=(FRONT_END.frames, FRONT_END.coefficients, 1),
+        input_grid=SOUND_GRID,
+        load_words=lambda keywords: partial(load_speech_commands, keywords=keywords),
     ),
 }
 
@@ -74,8 +97,10 @@ def find_source(data_spec: DataSpec) -> Source | None:
     """Return what is known of the study's data without loading it; None where a loader of the user's brings it.
 
     Raises:
-        SpecError: the service has no data set of that name.
+        SpecError: the service has no data set of that name, or the study names keywords of what has no words.
     """
+    if data_spec.keywords and data_spec.name is None:
+        raise SpecError("data.keywords are for a data set of the service; a data.loader knows its own. Remove the key.")
     if data_spec.name is None:
         return None
     if data_spec.name not in SOURCES:
@@ -83,7 +108,13 @@ def find_source(data_spec: DataSpec) -> Source | None:
             f"data.name = {data_spec.name!r} is no data set of the service; known: {', '.join(SOURCES)}; "
             "or give data.loader."
         )
-    return SOURCES[data_spec.name]
+    source = SOURCES[data_spec.name]
+    if not data_spec.keywords:
+        return source
+    if source.load_words is None:
+        raise SpecError(f"data.keywords are for recordings, and data.name = {data_spec.name!r} has none; remove them.")
+    n_classes = len(data_spec.keywords) + 2  # silence and unknown
+    return replace(source, load=source.load_words(data_spec.keywords), n_classes=n_classes)
 
 
 def load_raw(data_spec: DataSpec, *, data_dir: Path | None = None, synthetic: bool = False) -> RawData:
@@ -136,6 +167,11 @@ def _load_user_data(import_path: str, data_dir: Path | None) -> RawData:
 
 
 def _check_augmentation(data_spec: DataSpec, raw: RawData) -> None:
+    if raw.sound is None and data_spec.shift_frames:
+        raise SpecError(
+            f"data.shift_frames = {data_spec.shift_frames} is for recordings, and data set {raw.name!r} has none; "
+            "remove the key."
+        )
     if raw.image:
         return
     for key, value in (("flip", data_spec.flip), ("shift_pixels", data_spec.shift_pixels)):

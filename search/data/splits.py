@@ -14,6 +14,7 @@ from spaces.errors import DataError
 def split(raw: RawData, *, validation_examples: int, attack_examples: int, seed: int) -> Dataset:
     """Hold out a stratified validation split and choose the attack subset inside it.
 
+    Where the source names its validation examples, those are held out, and what is not asked for of them is left out.
     The same data, counts and seed give the same split everywhere. Train and validation keep the source's order; the
     test part is the source's own.
 
@@ -22,9 +23,10 @@ def split(raw: RawData, *, validation_examples: int, attack_examples: int, seed:
     """
     _check_counts(raw, validation_examples=validation_examples, attack_examples=attack_examples)
     rng = np.random.default_rng(seed)
-    held_out = stratified_indices(raw.y_train, validation_examples, rng)
+    pool = _validation_pool(raw)
+    held_out = pool[stratified_indices(raw.y_train[pool], validation_examples, rng)]
     attacked = stratified_indices(raw.y_train[held_out], attack_examples, rng)
-    is_train = np.ones(len(raw.y_train), dtype=bool)
+    is_train = np.ones(len(raw.y_train), dtype=bool) if raw.validation is None else ~raw.validation
     is_train[held_out] = False
     _check_classes(raw.y_train[is_train], raw.n_classes, part="train", name=raw.name)
     _check_classes(raw.y_test, raw.n_classes, part="test", name=raw.name)
@@ -42,7 +44,13 @@ def split(raw: RawData, *, validation_examples: int, attack_examples: int, seed:
         is_synthetic=raw.is_synthetic,
         is_exact=raw.is_exact,
         note=raw.note,
+        sound=raw.sound,
     )
+
+
+def _validation_pool(raw: RawData) -> NDArray[np.int64]:
+    """Return the positions of the training examples that may be held out."""
+    return np.arange(len(raw.y_train)) if raw.validation is None else np.flatnonzero(raw.validation)
 
 
 def stratified_indices(y: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -75,6 +83,11 @@ def fingerprint(raw: RawData, *, held_out: NDArray[np.int64], attacked: NDArray[
 
 def _check_counts(raw: RawData, *, validation_examples: int, attack_examples: int) -> None:
     n_train = len(raw.y_train)
+    if raw.validation is not None and not 1 <= validation_examples <= int(raw.validation.sum()):
+        raise DataError(
+            f"data.validation_examples must lie in [1, {int(raw.validation.sum())}], the number of examples that data "
+            f"set {raw.name!r} itself means for validation; got {validation_examples}."
+        )
     if not 1 <= validation_examples < n_train:
         raise DataError(
             f"data.validation_examples must lie in [1, {n_train - 1}], because data set {raw.name!r} has {n_train} "

@@ -16,7 +16,6 @@ from search.models.topology import (
     Dense,
     DepthwiseConv2D,
     Flatten,
-    GlobalAveragePool,
     Input,
     Layer,
     Node,

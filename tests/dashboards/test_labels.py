@@ -10,7 +10,10 @@ from dashboards.labels import (
     format_metric,
     layer_lines,
     metric_title_with_direction,
+    norm_title,
+    radius_labels,
 )
+from spaces.norms import Norm
 from tests.dashboards.builders import make_candidate
 
 
@@ -52,3 +55,9 @@ def test_layer_line_names_bits_and_jacobian_weight() -> None:
 
 def test_plot_text_holds_no_tag() -> None:
     assert as_plot_text('<a href="x">&') == '&lt;a href="x"&gt;&amp;'
+
+
+def test_radii_on_recordings_are_steps_and_decibels():
+    assert radius_labels(Norm.WAVEFORM, (4.0, 256.0)) == ("4 steps", "256 steps")
+    assert radius_labels(Norm.SNR, (0.01, 0.1)) == ("40 dB", "20 dB")
+    assert all(norm_title(norm) for norm in Norm)

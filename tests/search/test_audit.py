@@ -18,7 +18,7 @@ from search.models.trained_model import TrainedModel
 from spaces.audit import AttackOutcome, worst_case
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 from storage.audits import AuditRecord, AuditRepository
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
@@ -200,7 +200,7 @@ def test_two_trials_compare_on_the_same_images(engines: tuple[Engine, Engine], m
     assert latest_audit(audits, study, 1).id == second.id
     comparisons = compare_audits(first, second)
     assert [(item.norm, item.epsilon) for item in comparisons] == [
-        (norm, epsilon) for norm in Norm for epsilon in first.settings["epsilons"][norm.value]
+        (norm, epsilon) for norm in INPUT_NORMS for epsilon in first.settings["epsilons"][norm.value]
     ]
     fewer = audit(engines[0], study, model, Recorder(), images=20)
     with pytest.raises(SelectionError, match="differ in images"):

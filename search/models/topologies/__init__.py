@@ -5,7 +5,7 @@ from itertools import product, zip_longest
 from typing import Protocol
 
 from search.data.import_path import import_function
-from search.models.topologies import digits_cnn, resnet8
+from search.models.topologies import digits_cnn, dscnn, resnet8
 from search.models.topology import Shape, Topology
 from spaces.errors import SpecError
 from spaces.search_space import LayerSlot
@@ -23,6 +23,7 @@ class BuildTopology(Protocol):
 TOPOLOGIES: dict[str, BuildTopology] = {
     "resnet8": resnet8.build,
     "digits_cnn": digits_cnn.build,
+    "dscnn": dscnn.build,
 }
 
 

@@ -14,7 +14,7 @@ from search.attacks.losses import Backward, Loss
 from search.attacks.pgd import PGD
 from spaces.audit import AttackOutcome, Flags
 from spaces.check_result import CheckResult
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 from tests.search.attacks.linear_model import LinearModel, minimal_radii, two_class_problem
 
 EPSILONS = {Norm.LINF: (0.005, 0.01, 0.02), Norm.L2: (0.02, 0.04, 0.08)}
@@ -39,7 +39,7 @@ def outcome(name: str, broken: Flags, tried: Flags, norm: Norm = Norm.LINF) -> A
 
 
 def pgd_outcomes(target: Target) -> list[AttackOutcome]:
-    steps = [AuditStep(attack=PGD(steps=QUICK.pgd_steps), norm=norm, work=1.0) for norm in Norm]
+    steps = [AuditStep(attack=PGD(steps=QUICK.pgd_steps), norm=norm, work=1.0) for norm in INPUT_NORMS]
     found = [run_step(step, target, [], position=0) for step in steps]
     again = PGD(steps=5, label="pgd-restarts")
     restarts = [
@@ -125,7 +125,7 @@ def test_restarts_count_what_they_broke_beyond_the_first_run(target: Target, fou
         ("noise", "noise_only_successes"),
     ],
 )
-@pytest.mark.parametrize("norm", Norm)
+@pytest.mark.parametrize("norm", INPUT_NORMS)
 def test_success_of_one_family_alone_fires(
     target: Target, found: list[AttackOutcome], name: str, check: str, norm: Norm
 ) -> None:
@@ -216,7 +216,7 @@ def test_accuracy_that_rises_with_the_radius_fires(found: list[AttackOutcome]) -
 def test_model_that_is_never_right_has_no_gradient_checks() -> None:
     target = replace(make_target(), is_right=np.zeros(N, bool))
     nothing = np.zeros((3, N), bool)
-    outcomes = [outcome(name, nothing, nothing, norm) for norm in Norm for name in ("pgd", "pgd-restarts")]
+    outcomes = [outcome(name, nothing, nothing, norm) for norm in INPUT_NORMS for name in ("pgd", "pgd-restarts")]
     results = examine(target, outcomes, search_accuracy=0.0)
     assert "gradients_alive" not in results
     assert all(check.passed for check in results.values())

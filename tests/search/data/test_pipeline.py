@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.data.dataset import Split
-from search.data.pipeline import augment, batches
+from search.data.pipeline import augment, batches, shift_in_time
 from spaces.errors import DataError
 
 
@@ -126,3 +126,24 @@ def test_every_shift_occurs():
     counts = np.histogram2d(rows, columns, bins=[range(6), range(6)])[0]
     assert counts.sum() == 2000
     assert counts.min() > 40  # 80 expected in each of 25 places
+
+
+def test_features_of_a_recording_move_in_time_and_repeat_the_frame_at_the_end():
+    x = np.arange(200 * 6).reshape(200, 6, 1, 1)
+    moved = shift_in_time(x, np.random.default_rng(0), shift_frames=2)
+    first = x[:, :1]
+    moves = {tuple((np.asarray(one) - start).ravel()) for one, start in zip(moved, first, strict=True)}
+    assert moves == {
+        (2, 3, 4, 5, 5, 5),
+        (1, 2, 3, 4, 5, 5),
+        (0, 1, 2, 3, 4, 5),
+        (0, 0, 1, 2, 3, 4),
+        (0, 0, 0, 1, 2, 3),
+    }
+
+
+def test_without_moves_in_time_no_random_number_is_drawn():
+    rng = np.random.default_rng(0)
+    x = np.zeros((2, 3, 1, 1))
+    assert shift_in_time(x, rng, shift_frames=0) is x
+    assert rng.random() == np.random.default_rng(0).random()

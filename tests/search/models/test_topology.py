@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.models.topologies import resnet8
+from search.models.topologies import dscnn, resnet8
 from search.models.topology import (
     Add,
     BatchNorm,
@@ -185,3 +185,14 @@ def test_second_activation_of_a_layer_is_refused() -> None:
         match=r"'add_relu': has the activation bits of layer 'conv0', as 'conv0_norm_relu' has, .*first input",
     ):
         builder.build()
+
+
+def test_dscnn_is_that_of_mlcommons_tiny():
+    topology = dscnn.build(input_shape=(49, 10, 1), n_classes=12, width=1.0)
+    assert topology.n_parameters == 24_908  # as Keras counts the reference model
+    assert topology.shapes["conv0"] == topology.shapes["block4_pointwise"] == (25, 5, 64)
+    assert [type(layer).__name__ for layer in topology.layers] == [
+        "Conv2D",
+        *["DepthwiseConv2D", "Conv2D"] * 4,
+        "Dense",
+    ]

@@ -1,0 +1,113 @@
+"""Reading SVHN's cropped digits from the official MATLAB files and from `svhn.npz`."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.dataset import RawData
+from spaces.errors import DataError
+
+MAT_FILES = ("train_32x32.mat", "test_32x32.mat")
+NPZ = "svhn.npz"
+OFFICIAL_COUNTS = (73_257, 26_032)  # train, test
+_IMAGE_SHAPE = (32, 32, 3)
+_TEN = 10  # the official label of digit 0
+
+Counts: TypeAlias = tuple[int, int]
+
+
+def read_mat(folder: Path, *, expected: Counts | None = OFFICIAL_COUNTS) -> RawData:
+    """Read both official files, in which the examples are the last axis and digit 0 has label 10.
+
+    Args:
+        folder: holds the two files.
+        expected: numbers of training and test digits that they must hold; None accepts any.
+
+    Raises:
+        DataError: a file is damaged or holds something else.
+    """
+    parts: dict[str, NDArray[Any]] = {}
+    for part, name in zip(("train", "test"), MAT_FILES, strict=True):
+        images, labels = _read_one(folder / name)
+        parts[f"x_{part}"], parts[f"y_{part}"] = images, labels
+    counts = (len(parts["y_train"]), len(parts["y_test"]))
+    if expected is not None and counts != expected:
+        raise DataError(
+            f"{folder}: {' and '.join(MAT_FILES)} must hold {expected[0]} and {expected[1]} digits; "
+            f"got {counts[0]} and {counts[1]}."
+        )
+    return _raw_data(parts, folder, note="")
+
+
+def read_npz(path: Path) -> RawData:
+    """Read `x_train`, `y_train`, `x_test`, `y_test` with labels 0..9; the note says how much of SVHN it is.
+
+    Raises:
+        DataError: the file is damaged or does not hold these arrays.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            parts = {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    except KeyError as error:
+        raise DataError(f"{path}: {error.args[0]}; it must hold x_train, y_train, x_test and y_test.") from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, error) from error
+    counts = (len(parts["y_train"]), len(parts["y_test"]))
+    is_whole = counts == OFFICIAL_COUNTS
+    note = "" if is_whole else f"a {sum(counts):,}-digit part of SVHN, not the official split"
+    return _raw_data(parts, path, note=note)
+
+
+def _read_one(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return images [n, 32, 32, 3] and digits [n] of an official file."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        content = loadmat(path, variable_names=["X", "y"])
+        images, labels = np.asarray(content["X"]), np.asarray(content["y"])
+    except KeyError as error:
+        raise DataError(f"{path}: it must hold X and y; it has no {error}.") from error
+    # What SciPy was seen to raise on cut and changed files.
+    except (OSError, EOFError, ValueError, TypeError, IndexError, MemoryError, zlib.error, MatReadError) as error:
+        raise _damaged(path, error) from error
+    labels = labels.reshape(-1)
+    if images.ndim != len(_IMAGE_SHAPE) + 1 or images.shape[-1] != len(labels):
+        raise DataError(
+            f"{path}: X must have shape [32, 32, 3, n] and y n labels; got {images.shape} and {labels.shape}."
+        )
+    if not len(labels) or labels.min() < 1 or labels.max() > _TEN:
+        raise DataError(f"{path}: labels must lie in 1..10, 10 being digit 0; replace the file by the official one.")
+    return images.transpose(3, 0, 1, 2), labels % _TEN
+
+
+def _raw_data(parts: dict[str, NDArray[Any]], path: Path, *, note: str) -> RawData:
+    for name in ("x_train", "x_test"):
+        if parts[name].dtype != np.uint8 or parts[name].shape[1:] != _IMAGE_SHAPE:
+            raise DataError(
+                f"{path}: {name} must be uint8 of shape [n, 32, 32, 3]; got {parts[name].dtype} {parts[name].shape}."
+            )
+    try:
+        return RawData(
+            name="svhn",
+            x_train=np.ascontiguousarray(parts["x_train"]),
+            y_train=parts["y_train"].reshape(-1),
+            x_test=np.ascontiguousarray(parts["x_test"]),
+            y_test=parts["y_test"].reshape(-1),
+            input_scale=1 / 255,
+            input_range=(0.0, 1.0),
+            n_classes=10,
+            image=True,
+            note=note,
+        )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = str(error) or type(error).__name__
+    return DataError(f"{path}: cannot be read as SVHN, it is damaged or incomplete ({reason}); replace or remove it.")

@@ -1,0 +1,136 @@
+"""Downloads against a server on this machine: whole, resumed, cut off, damaged."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from search.data.download import PublishedFile, fetch
+from spaces.errors import DataError
+
+CONTENT = bytes(range(256)) * 40
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves CONTENT with ranges, as its server's settings have it."""
+
+    def do_GET(self) -> None:
+        server = self.server
+        given = self.headers.get("Range")
+        server.ranges.append(given)  # type: ignore[attr-defined]
+        if server.status:  # type: ignore[attr-defined]
+            self.send_error(server.status)  # type: ignore[attr-defined]
+            return
+        match = re.fullmatch(r"bytes=(\d+)-", given or "")
+        start = int(match[1]) if match and server.knows_ranges else 0  # type: ignore[attr-defined]
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
+        body = CONTENT[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: server.cut])  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.ranges, served.status, served.cut, served.knows_ranges = [], 0, None, True  # type: ignore[attr-defined]
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+    thread.start()
+    yield served
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+def published(server, **changes) -> PublishedFile:
+    fields = {
+        "url": f"http://127.0.0.1:{server.server_address[1]}/data.bin",
+        "size_bytes": len(CONTENT),
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+    }
+    return PublishedFile(**{**fields, **changes})
+
+
+def test_file_is_fetched_once(server, tmp_path):
+    told: list[int] = []
+    for _ in range(2):
+        path = fetch(published(server), tmp_path / "new", on_bytes=told.append)
+        assert path.read_bytes() == CONTENT
+    assert server.ranges == [None]
+    assert told[-1] == len(CONTENT)
+    assert [item.name for item in path.parent.iterdir()] == ["data.bin"]
+
+
+def test_part_is_gone_on_with(server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=1000-"]
+
+
+def test_connection_that_breaks_again_and_again_brings_the_whole_file(server, tmp_path):
+    server.cut = 3000
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=3000-", "bytes=6000-", "bytes=9000-"]
+
+
+def test_server_without_ranges_sends_everything_anew(server, tmp_path):
+    server.knows_ranges = False
+    (tmp_path / "data.bin.part").write_bytes(b"x" * 1000)
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_wrong_part_is_removed_and_told(server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(b"x" * 1000)
+    with pytest.raises(DataError, match="has not the published checksum; it was removed"):
+        fetch(published(server), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_part_longer_than_the_file_is_no_part_of_it(server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(b"x" * (len(CONTENT) + 1))
+    with pytest.raises(DataError, match="has not the published checksum"):
+        fetch(published(server), tmp_path)
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_damaged_file_is_fetched_again(server, tmp_path):
+    (tmp_path / "data.bin").write_bytes(b"x" * len(CONTENT))
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_server_that_stops_for_good_is_given_up_and_the_part_kept(server, tmp_path):
+    server.cut = 0
+    with pytest.raises(DataError, match=r"could not be downloaded: .*; 0 of 10,240 bytes are there"):
+        fetch(published(server), tmp_path)
+    assert len(server.ranges) == 5
+
+
+def test_refusal_is_not_asked_again(server, tmp_path):
+    server.status = 404
+    with pytest.raises(DataError, match="could not be downloaded: HTTP status 404"):
+        fetch(published(server), tmp_path)
+    assert len(server.ranges) == 1
+
+
+def test_no_server_is_told(tmp_path):
+    nowhere = PublishedFile(url="http://127.0.0.1:9/data.bin", size_bytes=1, sha256="")
+    with pytest.raises(DataError, match=r"data\.bin could not be downloaded"):
+        fetch(nowhere, tmp_path)
+
+
+def test_progress_is_told_at_every_tenth(server, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("search.data.download._CHUNK", 1024)
+    fetch(published(server), tmp_path)
+    lines = [record.message for record in caplog.records]
+    assert len(lines) == 10
+    assert lines[-1].endswith("data.bin: 100% of 0 MB")
