@@ -121,6 +121,21 @@ class AuditRepository:
             return [_record(session, row) for row in session.scalars(query).all()]
 
 
+class TrialAudits:
+    """The audits of one trial's model, as an audit that is under way needs them."""
+
+    def __init__(self, audits: AuditRepository, study_id: int, *, number: int) -> None:
+        """Keep audits of the trial `number` of a study."""
+        self._audits, self._study_id, self._number = audits, study_id, number
+        self.save_attack, self.save_checks = audits.save_attack, audits.save_checks
+
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> AuditRecord:
+        """Return the trial's audit of that key, as `AuditRepository.open_audit`."""
+        return self._audits.open_audit(
+            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right
+        )
+
+
 def _audit_query(study_id: int, number: int, key: str) -> Any:
     return select(AuditRow).where(AuditRow.study_id == study_id, AuditRow.number == number, AuditRow.key == key)
 

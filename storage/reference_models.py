@@ -170,6 +170,21 @@ class ReferenceRepository:
         return [newest[name] for name in sorted(newest)]
 
 
+class ReferenceAudits:
+    """The audits of one reference model in a study, as an audit that is under way needs them."""
+
+    def __init__(self, references: ReferenceRepository, study_id: int, *, model: ReferenceModel) -> None:
+        """Keep audits of a model in a study."""
+        self._references, self._study_id, self._model = references, study_id, model
+        self.save_attack, self.save_checks = references.save_attack, references.save_checks
+
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> ReferenceRecord:
+        """Return the model's audit of that key, as `ReferenceRepository.open_reference`."""
+        return self._references.open_reference(
+            self._study_id, self._model, key=key, settings=settings, is_right=is_right
+        )
+
+
 def _locked(session: Session, reference_id: int) -> ReferenceModelRow:
     row = session.get(ReferenceModelRow, reference_id, with_for_update=True)
     if row is None:
