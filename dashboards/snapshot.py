@@ -7,6 +7,7 @@ from spaces.measurement import Measurement
 from spaces.objectives import Objective
 from spaces.spec_files import parse_spec
 from spaces.study_spec import StudySpec
+from storage.audit_comparison import AuditedModel, differing_settings
 from storage.audits import AuditRecord, AuditRepository
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
 from storage.reference_models import ReferenceRecord, ReferenceRepository
@@ -78,6 +79,11 @@ class StudySnapshot:
         """Trial number -> its newest audit, finished or not, by ascending number."""
         newest = {record.number: record for record in self.audits}
         return {number: newest[number] for number in sorted(newest)}
+
+    def latest_audits_like(self, other: AuditedModel) -> dict[int, AuditRecord]:
+        """Return trial number -> its newest finished audit of another audit's examples, radii and attacks."""
+        alike = [item for item in self.audits if item.has_all_attacks and not differing_settings(item, other)]
+        return {record.number: record for record in alike}
 
     @property
     def measured_baselines(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from search.attacks.checks import (
 )
 from search.attacks.fgsm import FGSM
 from search.attacks.pgd import PGD
-from spaces.audit import AttackOutcome, Flags, surviving, worst_case
+from spaces.audit import BLACK_BOX_ATTACKS, AttackOutcome, Flags, surviving, worst_case
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 
@@ -36,7 +36,7 @@ _SEARCH_ABOVE_AUDIT = 0.05
 _WORK_PER_STEP = 10.0  # gradient evaluations of all checks, an example and step of the audit's PGD
 
 _TRANSFER = ("transfer-float", "transfer-sibling")
-_BLACK_BOX = ("square", "art-hopskipjump", "art-boundary", "art-zoo")
+_BLACK_BOX = tuple(name for name in BLACK_BOX_ATTACKS if name != "noise")
 _NOISE = ("noise",)
 
 

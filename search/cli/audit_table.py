@@ -16,6 +16,7 @@ from storage.audits import AuditRecord
 from storage.reference_models import ReferenceRecord
 
 _SIGNIFICANT = 0.05
+_SCOPE_MARKS = {"survivors": "+", "black_box": "++"}
 
 
 def print_audit(console: Console, study: str, record: AuditRecord) -> None:
@@ -103,7 +104,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     for outcome in record.attacks:
         if outcome.norm is norm:
             table.add_row(
-                f"{outcome.name}{'+' if outcome.details.get('scope') == 'survivors' else ''}",
+                f"{outcome.name}{_SCOPE_MARKS.get(outcome.details.get('scope'), '')}",
                 str(outcome.n_examples),
                 *(f"{value:.3f}" for value in outcome.accuracy),
                 f"{outcome.elapsed_s:.0f}",
@@ -113,7 +114,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     table.add_row("worst case", str(len(record.is_right)), *worst, "", style="bold")
     table.add_row("  95% from", "", *(f"{low:.3f}" for low, _ in summary.intervals), "")
     table.add_row("  95% to", "", *(f"{high:.3f}" for _, high in summary.intervals), "")
-    table.caption = "+ on what the attacks above have left, which its accuracy includes"
+    table.caption = "+ on what the attacks above have left (++ the black-box ones), which its accuracy includes"
     return table
 
 

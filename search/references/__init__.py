@@ -6,6 +6,8 @@ from spaces.errors import SelectionError
 
 REFERENCES: dict[str, LoadReferences] = {mlcommons_resnet8.NAME: mlcommons_resnet8.load}
 
+_FLOAT = "-float"  # ends the name of a family's float model
+
 
 def find_references(name: str) -> LoadReferences:
     """Return what reads the models of a family.
@@ -16,3 +18,8 @@ def find_references(name: str) -> LoadReferences:
     if name not in REFERENCES:
         raise SelectionError(f"unknown reference model {name!r}; known: {', '.join(REFERENCES)}.")
     return REFERENCES[name]
+
+
+def family_of(reference: str) -> str:
+    """Return the family of a model, whose int8 model bears its name."""
+    return reference.removesuffix(_FLOAT)

@@ -109,11 +109,11 @@ def without_softmax(content: bytes) -> bytes:
     Raises:
         DataError: the content is no `.tflite` model with one graph, or that does not end in a softmax.
     """
+    if content[4:8] != _IDENTIFIER:
+        raise DataError(f"a .tflite model has {_IDENTIFIER!r} in its bytes 4 to 8; got {content[4:8]!r}.")
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    if content[4:8] != _IDENTIFIER:
-        raise DataError(f"a .tflite model has {_IDENTIFIER!r} in its bytes 4 to 8; got {content[4:8]!r}.")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
     last = graph.operators[-1]
