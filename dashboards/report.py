@@ -35,6 +35,7 @@ from dashboards.labels import (
     with_suspect_note,
 )
 from dashboards.page_parts import banner, embedded_figure, facts, heading, page, paragraph, section, table
+from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
 from spaces.errors import ExportError
 from storage.records import TrialState
@@ -82,6 +83,7 @@ def report_html(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None)
         section("Progress of the search", _hypervolume_figure(snapshot)),
         section("Accuracy under attack", *_robustness_figures(snapshot, chosen)),
         section("Audits on test images", *audit_parts(snapshot, chosen=chosen)),
+        section("Reference models", *reference_parts(snapshot)),
         section("Stopped, failed and refused trials", _failures(snapshot)),
     ]
     return page(title=f"Study {study.name}", body="".join(body))

@@ -14,6 +14,9 @@ from spaces.statistics import mcnemar_mid_p, wilson_interval
 Flags: TypeAlias = NDArray[np.bool_]
 Distances: TypeAlias = NDArray[np.float32]
 
+# The attacks that see a model's answers only. Examples that are transferred from a model's own weights are no such.
+BLACK_BOX_ATTACKS = ("square", "noise", "art-hopskipjump", "art-boundary", "art-zoo")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttackOutcome:
@@ -116,6 +119,16 @@ def norms_of(outcomes: Sequence[AttackOutcome]) -> tuple[Norm, ...]:
 def radii(outcomes: Sequence[AttackOutcome], norm: Norm) -> tuple[float, ...]:
     """Return the radii of the attacks of a norm, which are the same for all of them."""
     return next(outcome.epsilons for outcome in outcomes if outcome.norm is norm)
+
+
+def black_box(outcomes: Sequence[AttackOutcome]) -> tuple[AttackOutcome, ...]:
+    """Return the outcomes of attacks that see a model's answers only."""
+    return tuple(outcome for outcome in outcomes if outcome.name in BLACK_BOX_ATTACKS)
+
+
+def white_box(outcomes: Sequence[AttackOutcome]) -> tuple[AttackOutcome, ...]:
+    """Return the outcomes of attacks that know a model's weights, those that are transferred from them included."""
+    return tuple(outcome for outcome in outcomes if outcome.name not in BLACK_BOX_ATTACKS)
 
 
 def surviving(is_right: Flags, outcomes: Sequence[AttackOutcome], norm: Norm) -> Flags:

@@ -7,6 +7,12 @@ from dashboards.infos.check_table import CheckTableInfo, CheckTableRow, check_ta
 from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep, hypervolume_info
 from dashboards.infos.layer_choices import LayerChoicesInfo, layer_choices_info
 from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, pareto_front_info
+from dashboards.infos.reference_comparison import (
+    AttackedView,
+    ComparedModel,
+    ReferenceComparisonInfo,
+    reference_comparison_info,
+)
 from dashboards.infos.robustness_curves import (
     RobustnessCurve,
     RobustnessCurvesInfo,
@@ -16,6 +22,7 @@ from dashboards.infos.robustness_curves import (
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 
 __all__ = [
+    "AttackedView",
     "AuditComparisonInfo",
     "AuditCurve",
     "AuditCurvesInfo",
@@ -23,12 +30,14 @@ __all__ = [
     "AuditsInfo",
     "CheckTableInfo",
     "CheckTableRow",
+    "ComparedModel",
     "ComparedTrial",
     "FrontPoint",
     "HypervolumeInfo",
     "HypervolumeStep",
     "LayerChoicesInfo",
     "ParetoFrontInfo",
+    "ReferenceComparisonInfo",
     "RobustnessCurve",
     "RobustnessCurvesInfo",
     "TrialTableInfo",
@@ -41,6 +50,7 @@ __all__ = [
     "hypervolume_info",
     "layer_choices_info",
     "pareto_front_info",
+    "reference_comparison_info",
     "robustness_curves_info",
     "trial_table_info",
 ]

@@ -21,7 +21,7 @@ from search.attacks.square import Square
 from search.attacks.transfer import Transfer
 from spaces.norms import INPUT_NORMS, Norm
 
-PLAN_VERSION = 4  # raised when an attack's code changes its results; settings are compared by themselves
+PLAN_VERSION = 5  # raised when an attack's code changes its results; settings are compared by themselves
 
 _WORK_PER_QUERY = {Norm.LINF: 0.5, Norm.L2: 0.7}  # of Square, in gradient evaluations
 
@@ -32,11 +32,14 @@ class Scope(StrEnum):
     """Which examples an attack is run on.
 
     ALL: every one that is right when clean. SURVIVORS: those that the attacks before it in the same norm have left.
+    BLACK_BOX: those that the black-box attacks before it in the same norm have left, so that all black-box attacks
+    together have been run on every example, and their worst case stands by itself.
     SUBSET: the right ones of a fixed part of the examples, for slow attacks.
     """
 
     ALL = "all"
     SURVIVORS = "survivors"
+    BLACK_BOX = "black_box"
     SUBSET = "subset"
 
 
@@ -119,7 +122,7 @@ def _own_attacks(effort: Effort, norm: Norm, surrogates: Surrogates) -> list[Aud
         (nearest, Scope.SURVIVORS, 1.3 * steps * effort.ce_targets),
         (local, Scope.SURVIVORS, 1.3 * effort.pgd_steps + per_query * effort.local_queries),
         *((transfer, Scope.ALL, 4.0 * effort.transfer_steps) for transfer in transfers),
-        (Square(query_budget=effort.square_queries), Scope.SURVIVORS, per_query * effort.square_queries),
+        (Square(query_budget=effort.square_queries), Scope.BLACK_BOX, per_query * effort.square_queries),
         (RandomNoise(draws=effort.noise_draws), Scope.ALL, 2.0 * effort.noise_draws),
     ]
     return [AuditStep(attack=attack, norm=norm, scope=scope, work=work) for attack, scope, work in attacks]

@@ -12,7 +12,7 @@ from search.attacks.audit_plan import AuditStep, Scope
 from search.attacks.base import Attack, Classifier, Inputs, Labels
 from search.attacks.minimum_norm import MinimumNormAttack
 from search.attacks.nested_balls import Grid, OnProgress, Sweep, ascend, descend
-from spaces.audit import AttackOutcome, Distances, Flags, surviving
+from spaces.audit import AttackOutcome, Distances, Flags, black_box, surviving
 from spaces.norms import Norm
 
 
@@ -106,9 +106,10 @@ def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) 
     match step.scope:
         case Scope.ALL:
             return everything
-        case Scope.SURVIVORS:
-            is_first = not any(outcome.norm is step.norm for outcome in before)
-            return everything if is_first else surviving(target.is_right, before, step.norm)
+        case Scope.SURVIVORS | Scope.BLACK_BOX:
+            counted = black_box(before) if step.scope is Scope.BLACK_BOX else before
+            is_first = not any(outcome.norm is step.norm for outcome in counted)
+            return everything if is_first else surviving(target.is_right, counted, step.norm)
         case Scope.SUBSET:
             # One order for all steps: a smaller subset is a part of a larger one.
             order = np.random.default_rng(target.seed).permutation(len(target.x))
@@ -135,7 +136,7 @@ def _sweep(
         standing=standing,
         starts=lambda _: target.x,
     )
-    go = descend if step.scope is Scope.SURVIVORS else ascend
+    go = descend if step.scope in (Scope.SURVIVORS, Scope.BLACK_BOX) else ascend
     return go(attack, grid, rng=rng, on_progress=on_progress)
 
 

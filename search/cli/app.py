@@ -7,12 +7,14 @@ from rich.console import Console
 from rich.text import Text
 
 from search.cli.audit import audit
+from search.cli.compare import compare
 from search.cli.db import db
 from search.cli.doctor import doctor
 from search.cli.export import export
 from search.cli.front import front
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.launch import launch
+from search.cli.reference import reference
 from search.cli.refine import refine
 from search.cli.report import report
 from search.cli.status import status
@@ -27,7 +29,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for _command in (launch, worker, status, front, refine, audit, studies, export, report, doctor):
+for _command in (launch, worker, status, front, refine, audit, reference, compare, studies, export, report, doctor):
     app.command()(_command)
 app.add_typer(db, name="db")
 

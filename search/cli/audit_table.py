@@ -13,8 +13,10 @@ from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRecord
+from storage.reference_models import ReferenceRecord
 
 _SIGNIFICANT = 0.05
+_SCOPE_MARKS = {"survivors": "+", "black_box": "++"}
 
 
 def print_audit(console: Console, study: str, record: AuditRecord) -> None:
@@ -52,9 +54,13 @@ def print_comparison(console: Console, first: int, second: int, comparisons: Seq
 
 
 def audit_values(record: AuditRecord) -> dict[str, Any]:
-    """Return an audit as JSON values; the matrices stay in the database."""
+    """Return the audit of a trial as JSON values; the matrices stay in the database."""
+    return {"trial": record.number, **audited_values(record)}
+
+
+def audited_values(record: AuditRecord | ReferenceRecord) -> dict[str, Any]:
+    """Return as JSON values what an audit of any model found."""
     return {
-        "trial": record.number,
         "created_at": record.created_at.isoformat(),
         "is_complete": record.is_complete,
         "n_examples": len(record.is_right),
@@ -98,7 +104,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     for outcome in record.attacks:
         if outcome.norm is norm:
             table.add_row(
-                f"{outcome.name}{'+' if outcome.details.get('scope') == 'survivors' else ''}",
+                f"{outcome.name}{_SCOPE_MARKS.get(outcome.details.get('scope'), '')}",
                 str(outcome.n_examples),
                 *(f"{value:.3f}" for value in outcome.accuracy),
                 f"{outcome.elapsed_s:.0f}",
@@ -108,7 +114,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     table.add_row("worst case", str(len(record.is_right)), *worst, "", style="bold")
     table.add_row("  95% from", "", *(f"{low:.3f}" for low, _ in summary.intervals), "")
     table.add_row("  95% to", "", *(f"{high:.3f}" for _, high in summary.intervals), "")
-    table.caption = "+ on what the attacks above have left, which its accuracy includes"
+    table.caption = "+ on what the attacks above have left (++ the black-box ones), which its accuracy includes"
     return table
 
 

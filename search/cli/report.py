@@ -23,6 +23,6 @@ def report(
 
     name = study_name(study)
     memory = open_memory(storage)
-    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits).with_references(memory.references)
     path = write_report(snapshot, out, chosen=trial)
     Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)

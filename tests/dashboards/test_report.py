@@ -79,7 +79,7 @@ def test_page_is_structured(realistic_page: str) -> None:
     tags = dict(page.tags)
     assert tags["html"] == {"lang": "en"}
     assert (page.count("h1"), page.count("main"), page.count("title")) == (1, 1, 1)
-    assert page.count("h2") == 9
+    assert page.count("h2") == 10
     assert page.count("figure") == page.count("figcaption") == 8
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))

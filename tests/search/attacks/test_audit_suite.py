@@ -14,6 +14,7 @@ from search.attacks.losses import Loss
 from search.attacks.noise import RandomNoise
 from search.attacks.pgd import PGD
 from search.attacks.restarts import Restarted
+from search.attacks.square import Square
 from search.attacks.transfer import Transfer
 from spaces.norms import Norm
 from tests.search.attacks.linear_model import minimal_radii, two_class_problem
@@ -55,6 +56,17 @@ def test_survivors_are_what_the_attacks_before_in_the_same_norm_left() -> None:
     assert np.array_equal(second.standing, target.is_right & ~first.broken)
     assert not (second.broken & first.broken).any()
     assert second.accuracy == tuple((target.is_right & ~(first.broken | second.broken)).mean(axis=1))
+
+
+def test_black_box_attack_is_run_on_what_others_with_the_weights_have_broken_too() -> None:
+    target = make_target()
+    known = run_step(step(PGD(steps=20)), target, [], position=0)
+    noise = run_step(step(RandomNoise(draws=5)), target, [known], position=1)
+    square = run_step(step(Square(query_budget=50), scope=Scope.BLACK_BOX), target, [known, noise], position=2)
+    assert (known.broken & ~noise.broken).any()
+    assert np.array_equal(square.standing, target.is_right & ~noise.broken)
+    alone = run_step(step(Square(query_budget=50), scope=Scope.BLACK_BOX), target, [known], position=2)
+    assert np.array_equal(alone.standing, np.tile(target.is_right, (3, 1)))
 
 
 @pytest.mark.parametrize("norm", Norm)

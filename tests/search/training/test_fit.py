@@ -216,6 +216,7 @@ def test_what_the_hook_after_an_epoch_raises_ends_the_training(bench: Bench) -> 
         pytest.param({}, id="float"),
         pytest.param({"quantized": True, "jacobian_weights": {"conv": 1e-3, "dense": 1e-2}}, id="quantized-jacobian"),
         pytest.param({"adversarial_weight": 0.5, "adversarial_epsilon": 0.05}, id="adversarial"),
+        pytest.param({"adversarial_weight": 1.0, "adversarial_epsilon": 0.05}, id="adversarial-only"),
     ],
 )
 def test_equal_seeds_give_bit_identical_weights(bench: Bench, changes: dict[str, Any]) -> None:
@@ -276,6 +277,22 @@ def test_learning_rate_schedule_by_hand() -> None:
     assert cosine_learning_rate(0.2, step=0, total=3) == pytest.approx(0.2)
     falling = [cosine_learning_rate(1.0, step=step, total=40) for step in range(2, 40)]
     assert falling == sorted(falling, reverse=True)
+
+
+def test_leaving_out_clean_examples_without_a_share_takes_the_same_step_at_less_cost() -> None:
+    bench = Bench()
+    x, y = next(iter(batches(0)))
+
+    def step_of(*, clean: bool) -> tuple[float, Any]:
+        bench.network.initialize(1)
+        bench.step.reset(jacobian_weights={}, adversarial_weight=1.0, adversarial_epsilon=0.1)
+        kind = StepKind(quantized=False, jacobian=False, adversarial=True, clean=clean)
+        loss = bench.step.run(kind, x, y, learning_rate=0.01, seed=(1, 2))[0]
+        return float(loss), bench.network.weights()["conv/kernel"]
+
+    (on_clean, expected), (on_adversarial, kernel) = step_of(clean=True), step_of(clean=False)
+    np.testing.assert_allclose(kernel, expected, atol=1e-5)
+    assert on_adversarial > on_clean, "the reported loss is that of the adversarial examples"
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.4])

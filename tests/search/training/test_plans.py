@@ -56,3 +56,16 @@ def test_parent_is_trained_as_a_float_network_with_the_studys_seed_and_no_terms(
         seed=1,
         n_classes=10,
     )
+
+
+def test_adversarial_examples_of_the_parent_are_passed_on():
+    content = digits_spec().model_dump(mode="json")
+    content["parent"] |= {"adversarial_weight": 1.0, "adversarial_epsilon": 0.05}
+    plan = parent_plan(StudySpec.model_validate(content), digits_dataset())
+    assert (plan.adversarial_weight, plan.adversarial_epsilon) == (1.0, 0.05)
+
+
+def test_radius_that_is_searched_is_the_candidates_own():
+    spec = with_training(adversarial_weight=1.0, adversarial_epsilon=[0.1, 0.2])
+    chosen = replace(CANDIDATE, training={**CANDIDATE.training, "adversarial_weight": 1.0, "adversarial_epsilon": 0.2})
+    assert candidate_plan(spec, digits_dataset(), chosen, seed=9).adversarial_epsilon == 0.2

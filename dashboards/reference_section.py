@@ -1,0 +1,93 @@
+"""The report's part about reference models: for each a figure, who is better at which size, and every attack."""
+
+from collections.abc import Sequence
+
+from dashboards.figures.reference_comparison import plot_reference_comparison
+from dashboards.infos.reference_comparison import (
+    AttackedView,
+    ComparedModel,
+    ReferenceComparisonInfo,
+    reference_comparison_info,
+)
+from dashboards.labels import epsilon_labels, format_accuracy, with_suspect_note
+from dashboards.page_parts import embedded_figure, folded, paragraph, table
+from dashboards.snapshot import StudySnapshot
+
+_SIGNIFICANT = 0.05
+
+
+def reference_parts(snapshot: StudySnapshot) -> list[str]:
+    """Return the section's HTML; without a reference one sentence that says how to get one."""
+    if not snapshot.references:
+        return [
+            paragraph(
+                "No reference model is audited in this study; python -m search reference --study "
+                f"{snapshot.study.name} --model NAME does it, on the same images as the study's own audits."
+            )
+        ]
+    parts: list[str] = []
+    for record in snapshot.references:
+        info = reference_comparison_info(snapshot, record.name)
+        parts += _parts(info, is_synthetic=snapshot.study.is_synthetic)
+    return parts
+
+
+def _parts(info: ReferenceComparisonInfo, *, is_synthetic: bool) -> list[str]:
+    figure = embedded_figure(
+        plot_reference_comparison(info, is_synthetic=is_synthetic),
+        element_id=f"reference-{info.reference.label}",
+        caption=f"{info.title} and the most robust audited models of at most its size and a quarter of it.",
+        is_synthetic=is_synthetic,
+    )
+    parts = [
+        figure,
+        _table(info, info.as_large, f"At most as large as {info.title}"),
+        _table(info, info.a_quarter, f"At most a quarter as large as {info.title}"),
+        folded(f"Every L-inf attack beside {info.title}", _attack_table(info)),
+    ]
+    if info.left_out:
+        numbers = ", ".join(f"#{number}" for number in info.left_out)
+        parts.append(paragraph(f"Of the front, without a finished audit of the same images and attacks: {numbers}."))
+    return parts
+
+
+def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], caption: str) -> str:
+    rows = [_row(model, view) for model in (info.reference, *models) for view in model.views]
+    labels = epsilon_labels(info.epsilons)
+    head = ["model", "bytes", "clean (95% interval)", "worst case of", *labels, "mean", "points more"]
+    full = (
+        f"{caption}: worst case within each L-inf radius on {info.n_examples} test images, in brackets its 95% Wilson "
+        f"interval; * the reference keeps other images right (McNemar's mid-p below {_SIGNIFICANT:g})"
+    )
+    return table(with_suspect_note(full, has_suspects=any(model.is_suspect for model in models)), head, rows)
+
+
+def _row(model: ComparedModel, view: AttackedView) -> list[str]:
+    stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
+    return [
+        model.label,
+        f"{model.size_bytes:,}",
+        f"{format_accuracy(model.clean_accuracy)} ({_interval(model.clean_interval)})",
+        view.name,
+        *(
+            f"{format_accuracy(value)} ({_interval(interval)}){star}"
+            for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
+        ),
+        format_accuracy(view.mean),
+        "" if view.mean_gain is None else f"{100 * view.mean_gain:+.1f}",
+    ]
+
+
+def _attack_table(info: ReferenceComparisonInfo) -> str:
+    rows = [
+        [model.label, name, *(format_accuracy(value) for value in accuracy)]
+        for model in (info.reference, *info.models)
+        for name, accuracy in model.attacks
+    ]
+    caption = "Accuracy under each attack; that of one on what others have left counts their successes too"
+    return table(caption, ["model", "attack", *epsilon_labels(info.epsilons)], rows)
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"

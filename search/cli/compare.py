@@ -1,0 +1,71 @@
+"""`compare`: the front beside a model that others published, at its size and at a quarter of it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.interrupt import EXIT_INTERRUPTED
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+
+if TYPE_CHECKING:
+    from search.bootstrap import Memory
+
+
+def compare(
+    reference: Annotated[str, typer.Option("--reference", help="An audited reference, e.g. mlcommons-resnet8.")],
+    study: StudyOption = "cifar",
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    images: Annotated[
+        int | None,
+        typer.Option("--images", min=10, help="Audit what lacks an audit of so many test images, reference and front."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="With --images: about a tenth of the work.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show accuracy under white-box and black-box attacks beside a reference, with intervals and paired tests."""
+    from dashboards.infos.reference_comparison import reference_comparison_info
+    from search.bootstrap import open_memory
+    from search.cli.compare_table import comparison_values, print_comparison
+    from search.snapshots import read_snapshot
+
+    memory = open_memory(storage)
+    if images is not None:
+        _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
+    snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
+    info = reference_comparison_info(snapshot, reference)
+    if as_json:
+        sys.stdout.write(json.dumps(comparison_values(info), indent=1) + "\n")
+        return
+    print_comparison(Console(), study, info)
+
+
+def _audit_missing(
+    memory: "Memory", study: str, reference: str, *, data_dir: Path | None, images: int, quick: bool, quiet: bool
+) -> None:
+    """Run the audits of the reference and of the front that are not finished; what is stored is not run again."""
+    from search.audit_setup import AuditOptions, prepare_audit
+    from search.cli.audit_progress import AuditDisplay
+    from search.reference_setup import ReferenceOptions, prepare_references
+    from search.references import family_of
+
+    console = Console(stderr=True, quiet=quiet)
+    record = memory.repository.get_study(study)
+    options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
+    display = AuditDisplay(console, what=reference)
+    try:
+        with display:
+            for audit in prepare_references(memory, options, display):
+                if audit.model.name == reference:
+                    audit.auditor.run()
+            for trial in memory.repository.front(record.id):
+                display.rename(f"trial {trial.number}")
+                own = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
+                prepare_audit(memory, own, display).run()
+    except KeyboardInterrupt:
+        console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
+        raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,97 @@
+"""How a comparison with a reference model looks: tables, JSON values."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
+from dashboards.labels import epsilon_labels
+
+_SIGNIFICANT = 0.05
+
+
+def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo) -> None:
+    """Print a table a size class, the attacks of its most robust model, and what was left out."""
+    console.print(
+        f"front of {study} beside {info.title}: {info.n_examples} test images, L-inf worst cases with 95% Wilson "
+        f"intervals; * McNemar's mid-p below {_SIGNIFICANT:g}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for title, models in (("at most as large", info.as_large), ("at most a quarter as large", info.a_quarter)):
+        console.print(_table(info, models, title) if models else f"{title}: no audited model of the front")
+    shown = list(dict.fromkeys([info.reference, *info.as_large[:1], *info.a_quarter[:1]]))
+    console.print(_attack_table(info, shown))
+    if info.left_out:
+        console.print(
+            f"of the front, without a finished audit of the same images, radii and attacks: "
+            f"{', '.join(str(number) for number in info.left_out)}; --images {info.n_examples} runs them",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def comparison_values(info: ReferenceComparisonInfo) -> dict[str, Any]:
+    """Return a comparison as JSON values."""
+    return {
+        "reference": _model_values(info.reference),
+        "title": info.title,
+        "epsilons": list(info.epsilons),
+        "n_examples": info.n_examples,
+        "models": [_model_values(model) for model in info.models],
+        "at_most_as_large": [model.number for model in info.as_large],
+        "at_most_a_quarter": [model.number for model in info.a_quarter],
+        "left_out": list(info.left_out),
+    }
+
+
+def _model_values(model: ComparedModel) -> dict[str, Any]:
+    values = asdict(model)
+    values["views"] = [asdict(view) | {"mean": view.mean, "mean_gain": view.mean_gain} for view in model.views]
+    values["attacks"] = [{"name": name, "accuracy": list(accuracy)} for name, accuracy in model.attacks]
+    return values
+
+
+def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("model", "bytes", "clean", "worst case of", *epsilon_labels(info.epsilons), "mean", "points more"):
+        table.add_column(heading, justify="left" if heading in ("model", "worst case of") else "right", no_wrap=True)
+    for model in (info.reference, *models):
+        for index, view in enumerate(model.views):
+            clean = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
+            first = (model.label, f"{model.size_bytes:,}", clean) if index == 0 else ("", "", "")
+            table.add_row(*first, view.name, *_cells(view), f"{view.mean:.3f}", _gain(view))
+        table.add_section()
+    return table
+
+
+def _cells(view: AttackedView) -> list[str]:
+    stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
+    return [
+        f"{value:.3f} ({_interval(interval)}){star}"
+        for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
+    ]
+
+
+def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]) -> Table:
+    table = Table(title="accuracy under each L-inf attack", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("model", "attack", *epsilon_labels(info.epsilons)):
+        table.add_column(heading, justify="left" if heading in ("model", "attack") else "right", no_wrap=True)
+    for model in models:
+        for index, (name, accuracy) in enumerate(model.attacks):
+            label = model.label if index == 0 else ""
+            table.add_row(label, name, *(f"{value:.3f}" for value in accuracy))
+        table.add_section()
+    return table
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.2f}-{interval[1]:.2f}"
+
+
+def _gain(view: AttackedView) -> str:
+    return "" if view.mean_gain is None else f"{100 * view.mean_gain:+.1f}"

@@ -1,0 +1,110 @@
+"""A study's models beside a reference, against numbers worked out by hand on four images."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dashboards.figures.reference_comparison import plot_reference_comparison, shown_models
+from dashboards.infos.reference_comparison import ReferenceComparisonInfo, reference_comparison_info
+from dashboards.reference_section import reference_parts
+from dashboards.snapshot import StudySnapshot
+from spaces.errors import SelectionError
+from storage.reference_models import ReferenceRecord
+from tests.dashboards.builders import START, make_audit, make_measurement, make_outcome, make_snapshot, make_trial
+
+# The reference keeps one of four images at 0.1 under PGD, and two under Square, which knows no gradients.
+THEIRS = [make_outcome("pgd", ("1000", "0000")), make_outcome("square", ("1100", "1000"))]
+OURS = [make_outcome("pgd", ("1110", "1100")), make_outcome("square", ("1111", "1110"))]
+SMALL = [make_outcome("pgd", ("1100", "1000")), make_outcome("square", ("1110", "1100"))]
+
+
+def make_reference(*, size_bytes: int = 1000, images: int = 4) -> ReferenceRecord:
+    return ReferenceRecord(
+        id=1,
+        study_id=1,
+        name="theirs",
+        title="Theirs",
+        size_bytes=size_bytes,
+        source={},
+        key="r" * 64,
+        settings={"n_attacks": 2, "quick": False, "images": images},
+        is_right=np.array([True, True, True, False]),
+        attacks=tuple(THEIRS),
+        checks=(),
+        created_at=START,
+    )
+
+
+@pytest.fixture
+def snapshot() -> StudySnapshot:
+    """Trial 2 as large as the reference, 3 a quarter, 4 larger, 5 with other images; 6 is not on the front."""
+    sizes = {2: 1000, 3: 250, 4: 1001, 5: 100, 6: 100}
+    trials = [make_trial(number, measurement=make_measurement(size_bytes=size)) for number, size in sizes.items()]
+    audits = [make_audit(2, OURS), make_audit(3, SMALL), make_audit(4, OURS), make_audit(5, OURS, images=9)]
+    made = make_snapshot(trials, front=[2, 3, 4, 5], audits=[*audits, make_audit(6, OURS)])
+    return replace(made, references=(make_reference(),))
+
+
+@pytest.fixture
+def info(snapshot: StudySnapshot) -> ReferenceComparisonInfo:
+    return reference_comparison_info(snapshot, "theirs")
+
+
+def test_models_are_sorted_into_the_size_classes(info: ReferenceComparisonInfo) -> None:
+    assert [model.number for model in info.models] == [2, 4, 3]
+    assert [model.number for model in info.as_large] == [2, 3], "trial 4 is a byte too large"
+    assert [model.number for model in info.a_quarter] == [3]
+    assert info.left_out == (5,)
+
+
+def test_white_box_and_black_box_stand_apart(info: ReferenceComparisonInfo) -> None:
+    ours = info.models[0]
+    assert {view.name: view.accuracy for view in ours.views} == {
+        "all attacks": (0.75, 0.5),
+        "white box": (0.75, 0.5),
+        "black box": (1.0, 0.75),
+    }
+    assert {view.name: view.accuracy for view in info.reference.views} == {
+        "all attacks": (0.25, 0.0),
+        "white box": (0.25, 0.0),
+        "black box": (0.5, 0.25),
+    }
+    assert ours.view("white box").mean_gain == pytest.approx((0.5 + 0.5) / 2)
+    assert ours.view("black box").mean_gain == pytest.approx((0.5 + 0.5) / 2)
+    assert info.reference.view("white box").mean_gain is None
+
+
+def test_paired_test_counts_the_images_that_one_alone_keeps(info: ReferenceComparisonInfo) -> None:
+    first, second = info.models[0].view("white box").comparisons
+    assert (first.only_first, first.only_second, first.accuracies) == (2, 0, (0.75, 0.25))
+    assert first.p_value == pytest.approx(0.25)  # 2 * 1/4 - 1/4
+    assert (second.only_first, second.only_second) == (2, 0)
+
+
+def test_clean_accuracy_has_its_interval(info: ReferenceComparisonInfo) -> None:
+    assert info.reference.clean_accuracy == 0.75
+    assert info.reference.clean_interval == pytest.approx((0.300642, 0.954413), abs=1e-6)
+
+
+def test_unknown_reference_lists_the_audited_ones(snapshot: StudySnapshot) -> None:
+    with pytest.raises(SelectionError, match=r"no audited reference model 'other' \(it has: theirs\); run `reference"):
+        reference_comparison_info(snapshot, "other")
+
+
+def test_figure_shows_the_reference_and_the_best_of_each_class(info: ReferenceComparisonInfo) -> None:
+    assert [model.label for model in shown_models(info)] == ["theirs", "#2", "#3"]
+    figure = plot_reference_comparison(info, is_synthetic=False)
+    curves = {trace.name: tuple(trace.y) for trace in figure.data if trace.showlegend and trace.y != (None,)}
+    assert curves["#2, 1,000 B"] == (0.75, 0.5)
+    assert curves["theirs, 1,000 B"] == (0.25, 0.0)
+
+
+def test_report_has_a_table_for_each_size_class_or_says_how_to_get_one(snapshot: StudySnapshot) -> None:
+    html = "".join(reference_parts(snapshot))
+    assert "At most as large as Theirs" in html
+    assert "At most a quarter as large as Theirs" in html
+    assert "+50.0" in html
+    assert "#5" in html
+    without = "".join(reference_parts(make_snapshot()))
+    assert "No reference model is audited" in without
