@@ -25,7 +25,7 @@ def open_page(browser: Browser, *, width: int = 1280, theme: Any = "light") -> I
     page.on("request", lambda request: complaints.append(request.url) if _is_foreign(request.url) else None)
     yield page
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def visit(page: Page, url: str) -> None:
