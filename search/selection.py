@@ -1,4 +1,6 @@
-"""Choosing a trial by words: `knee`, `best:<objective>`, `trial:<number>`."""
+"""Choosing trials by words: `front`, `knee`, `best:<objective>`, `trial:<number>`."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +12,30 @@ from storage.records import TrialRecord, TrialState
 from storage.repository import Repository
 
 _FORMS = "knee, best:<objective> or trial:<number>"
+
+
+def select_trials(repository: Repository, study: str, selections: Sequence[str]) -> list[TrialRecord]:
+    """Return the complete trials that several words name, each once, in the order of the words.
+
+    Args:
+        repository: where the study is stored.
+        study: its name.
+        selections: `front` (all of the front), or what `select_trial` takes.
+
+    Raises:
+        SelectionError: as in `select_trial`.
+    """
+    chosen: dict[int, TrialRecord] = {}
+    for selection in selections:
+        if selection == "front":
+            front = repository.front(repository.get_study(study).id)
+            if not front:
+                raise _empty_front(study)
+            found = front
+        else:
+            found = [select_trial(repository, study, selection)]
+        chosen.update({trial.number: trial for trial in found if trial.number not in chosen})
+    return list(chosen.values())
 
 
 def select_trial(repository: Repository, study: str, selection: str) -> TrialRecord:
@@ -35,10 +61,14 @@ def select_trial(repository: Repository, study: str, selection: str) -> TrialRec
     front = repository.front(record.id)
     points = np.array([losses(trial.measurement, objectives) for trial in front if trial.measurement is not None])
     if not len(points):
-        raise SelectionError(f"study {study!r} has an empty front: no feasible trial is complete yet.")
+        raise _empty_front(study)
     if selection == "knee":
         return front[knee(points, reference_losses(objectives))]
     return front[int(np.argmin(points[:, names.index(argument)]))]
+
+
+def _empty_front(study: str) -> SelectionError:
+    return SelectionError(f"study {study!r} has an empty front: no feasible trial is complete yet.")
 
 
 def _complete(trial: TrialRecord, study: str) -> TrialRecord:

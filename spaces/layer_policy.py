@@ -9,6 +9,14 @@ WEIGHT_BITS = (1, 2, 3, 4, 6, 8)
 ACTIVATION_BITS = (2, 3, 4, 6, 8)
 
 
+class LayerKind(StrEnum):
+    """The kinds of layers that carry weights."""
+
+    CONV2D = "conv2d"
+    DEPTHWISE_CONV2D = "depthwise_conv2d"
+    DENSE = "dense"
+
+
 class WeightQuantizer(StrEnum):
     """The quantizer of a kernel, by its QKeras name; all use a power-of-two scale per output channel."""
 

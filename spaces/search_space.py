@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from spaces.candidate import Candidate
 from spaces.errors import SpecError
-from spaces.layer_policy import LayerPolicy
+from spaces.layer_policy import LayerKind, LayerPolicy
 from spaces.study_spec import LayerRule, StudySpec
 
 ParamValue: TypeAlias = int | float
@@ -25,11 +25,13 @@ class LayerSlot:
             shortcut that ends in an addition.
         has_jacobian_term: whether the layer owns the Jacobian term of the activation that enters it; False where an
             earlier layer reads the same activation.
+        kind: what a device has to be able to run.
     """
 
     name: str
     has_activation: bool
     has_jacobian_term: bool
+    kind: LayerKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spaces.errors import SpecError
+from spaces.spec_values import describe_problem
 from spaces.study_spec import StudySpec
 
 _PRESETS = Path(__file__).parent / "studies"
@@ -51,7 +52,7 @@ def parse_spec(content: Mapping[str, Any], *, source: str) -> StudySpec:
     try:
         return StudySpec.model_validate(content)
     except ValidationError as error:
-        lines = [_describe(dict(item)) for item in error.errors(include_url=False)]
+        lines = [describe_problem(dict(item)) for item in error.errors(include_url=False)]
         raise SpecError(f"{source}: " + "; ".join(lines) + ".") from None
 
 
@@ -78,17 +79,3 @@ def _override(content: dict[str, Any], dotted_key: str, value: Any) -> None:
         if not isinstance(table, dict):
             raise SpecError(f"{dotted_key}: {section} is no section; got {table!r} there.")
     table[key] = value
-
-
-def _describe(item: dict[str, Any]) -> str:
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
-    where = key or "the specification"
-    match item["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown key (value {item['input']!r}); remove it or correct its name"
-        case "missing":
-            return f"{where}: required, but not given"
-        case "value_error":
-            return f"{where}: {item['ctx']['error']}"
-        case _:
-            return f"{where} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"

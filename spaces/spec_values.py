@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
 
 
-def _as_tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
+    """Read a single value as a list of one; leave everything else to pydantic."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
@@ -53,23 +54,21 @@ def _number(value: Any) -> Any:
 Integer: TypeAlias = Annotated[int, Field(strict=True)]
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 WeightBits: TypeAlias = Annotated[
-    tuple[Integer, ...], BeforeValidator(_as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
+    tuple[Integer, ...], BeforeValidator(as_tuple), AfterValidator(_bits_among(WEIGHT_BITS)), AfterValidator(_distinct)
 ]
 ActivationBits: TypeAlias = Annotated[
     tuple[Integer, ...],
-    BeforeValidator(_as_tuple),
+    BeforeValidator(as_tuple),
     AfterValidator(_bits_among(ACTIVATION_BITS)),
     AfterValidator(_distinct),
 ]
 NonNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Positive: TypeAlias = Annotated[Number, Field(gt=0)]
-NonNegativeChoices: TypeAlias = Annotated[
-    tuple[NonNegative, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)
-]
-PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+NonNegativeChoices: TypeAlias = Annotated[tuple[NonNegative, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
+PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
 JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
 Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
-Epsilons: TypeAlias = Annotated[tuple[Epsilon, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+Epsilons: TypeAlias = Annotated[tuple[Epsilon, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
 Boolean: TypeAlias = Annotated[bool, Field(strict=True)]
 Count: TypeAlias = Annotated[Integer, Field(ge=1)]
 
@@ -78,3 +77,18 @@ class Section(BaseModel):
     """A table of a study file: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+def describe_problem(item: dict[str, Any]) -> str:
+    """Return key, value and what does not hold, from one error of pydantic."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+    where = key or "the specification"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key (value {item['input']!r}); remove it or correct its name"
+        case "missing":
+            return f"{where}: required, but not given"
+        case "value_error":
+            return f"{where}: {item['ctx']['error']}"
+        case _:
+            return f"{where} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"

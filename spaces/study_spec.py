@@ -26,6 +26,7 @@ from spaces.spec_values import (
     Section,
     WeightBits,
 )
+from spaces.targets import Target, read_target
 
 
 class LayerRule(Section):
@@ -202,7 +203,10 @@ class ObjectiveSpec(Section):
 
 
 class StudySpec(Section):
-    """Everything that defines a study; two runs with equal specs, data and versions are the same study."""
+    """Everything that defines a study; two runs with equal specs, data and versions are the same study.
+
+    A target is given by name or file and stored with its content: what the study meant does not change with the file.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
@@ -216,6 +220,7 @@ class StudySpec(Section):
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = ()
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
     warm_start: WarmStartSpec = WarmStartSpec()
+    target: Annotated[Target | None, BeforeValidator(read_target)] = None
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
@@ -277,17 +282,20 @@ class StudySpec(Section):
         return tuple(Objective(name=item.name, reference=item.reference) for item in self.objectives)
 
     def constraint_values(self) -> tuple[Constraint, ...]:
-        """Return the constraints as values of the objective space."""
-        return tuple(Constraint.parse(text) for text in self.constraints)
+        """Return the constraints as values of the objective space, with the memories of the target."""
+        own = tuple(Constraint.parse(text) for text in self.constraints)
+        return own if self.target is None else own + self.target.constraints()
 
     def identity(self) -> dict[str, Any]:
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
         The budget may grow between two runs of one study; everything else must stay. Early stopping and warm starts
-        that are off leave no trace, so a study that was stored before there were any is still the same.
+        that are off, and a target that is not named, leave no trace, so a study that was stored before there were any
+        is still the same.
         """
         unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
         unused |= {"warm_start"} if self.warm_start.is_off else set()
+        unused |= {"target"} if self.target is None else set()
         return self.model_dump(mode="json", exclude={"name", "budget"} | unused)
 
     @property

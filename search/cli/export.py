@@ -1,4 +1,4 @@
-"""`export`: a chosen model, in formats that other tools load, each checked before it is called done."""
+"""`export`: chosen models, in formats that other tools load, each read back and measured before it is called done."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,47 +6,52 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.cli.options import DEFAULT_STORAGE, StorageOption, StudyOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, StorageOption, StudyOption
+from search.exporters.names import FORMATS
+from spaces.targets import load_target, target_names
+
+_SELECT = "front, knee, best:<objective> or trial:<number>; may be given several times."
 
 
 def export(
     study: StudyOption = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
-    select: Annotated[str, typer.Option("--select", help="knee, best:<objective> or trial:<number>.")] = "knee",
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: keras.")] = "keras",
+    select: Annotated[list[str] | None, typer.Option("--select", help=_SELECT, show_default="knee")] = None,
+    formats: Annotated[str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}.")] = "keras",
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help=f"What the device can do: {', '.join(target_names())}, or a TOML file."),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="Folder for the exports; one folder a trial is made in it.")
     ] = Path("exported"),
+    data_dir: DataDirOption = None,
+    examples: Annotated[int, typer.Option("--examples", min=10, help="Test examples to check on, at most.")] = 1000,
 ) -> None:
-    """Export a model of the front."""
+    """Export models of the front."""
     from search.bootstrap import open_memory
+    from search.cli.export_table import print_exported
     from search.cli.study_names import study_name
-    from search.cli.synthetic import synthetic_warning
-    from search.selection import select_trial
+    from search.selection import select_trials
 
     name = study_name(study)
+    device = None if target is None else load_target(target)
     memory = open_memory(storage)
     record = memory.repository.get_study(name)
-    trial = select_trial(memory.repository, name, select)
+    trials = select_trials(memory.repository, name, select or ["knee"])
     console = Console()
-    with console.status(f"exporting trial {trial.number}"):
-        from search.exporters.bundle import write_bundle
+    progress = Console(stderr=True)
+    with progress.status("loading TensorFlow") as status:
+        from search.export_setup import ExportOptions, export_trials
 
-        folder = write_bundle(
-            record,
-            trial,
-            digests=memory.repository.artifacts(record.id, trial.number),
-            artifacts=memory.artifacts,
+        options = ExportOptions(
+            study=record,
+            trials=trials,
             formats=[name.strip() for name in formats.split(",") if name.strip()],
+            target=device,
             out=out,
+            data_dir=data_dir,
+            examples=examples,
         )
-    figures = trial.measurement
-    if figures is not None:
-        marked = f" ({synthetic_warning()})" if record.is_synthetic else ""
-        console.print(
-            f"trial {trial.number}: clean {figures.clean_accuracy:.4f}, robust {figures.robust_accuracy:.4f}, "
-            f"{figures.size_bytes:,} bytes{marked}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    console.print(f"exported and checked: {folder}", highlight=False, markup=False, soft_wrap=True)
+        for trial, folder in export_trials(memory, options, status.update):
+            print_exported(console, record, trial, folder)

@@ -1,65 +1,133 @@
-"""One folder per exported trial: the formats and a manifest, written aside and renamed when everything is checked."""
+"""One folder per exported trial: the formats, a manifest and a model card, written aside and renamed when checked."""
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.exporters.base import Exporter
+from search.exporters.base import ExportContext, Exported, Exporter
+from search.exporters.context import ExportData, make_context
 from search.exporters.keras import export_keras
+from search.exporters.manifest import Parts, file_hashes, make_manifest
+from search.exporters.model_card import make_model_card
+from search.exporters.names import FORMATS
+from search.metrics.target_fit import check_candidate
+from search.models.trained_model import TrainedModel
 from search.stored_models import load_stored_model
 from spaces.errors import ExportError
+from spaces.targets import Target
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
 
 EXPORTERS: dict[str, Exporter] = {"keras": export_keras}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRequest:
+    """What is exported where.
+
+    Attributes:
+        formats: names of `EXPORTERS`.
+        out: parent folder; made if missing.
+        data: the study's examples.
+        target: the device that the export is for.
+        report: called with a sentence before every step.
+    """
+
+    formats: Sequence[str]
+    out: Path
+    data: ExportData
+    target: Target | None = None
+    report: Callable[[str], None] = lambda _: None
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Check the names of formats.
+
+    Raises:
+        ExportError: one is unknown or given twice, or there are none.
+    """
+    unknown = [name for name in formats if name not in EXPORTERS]
+    if unknown or not formats:
+        raise ExportError(f"--format takes {', '.join(EXPORTERS)}; got {', '.join(unknown) or 'nothing'}.")
+    if len(set(formats)) != len(formats):
+        raise ExportError(f"--format takes every format once; got {', '.join(formats)}.")
+
+
+def bundle_folder(study: StudyRecord, trial: TrialRecord, out: Path) -> Path:
+    """Return the folder of a trial's export.
+
+    Raises:
+        ExportError: it exists.
+    """
+    folder = out / f"{study.name}-trial-{trial.number}"
+    if folder.exists():
+        raise ExportError(f"{folder} exists; remove it or choose another --out.")
+    return folder
+
+
 def write_bundle(
     study: StudyRecord,
     trial: TrialRecord,
+    request: BundleRequest,
     *,
     digests: Mapping[str, str],
     artifacts: ArtifactStore,
-    formats: Sequence[str],
-    out: Path,
 ) -> Path:
     """Export a trial and return its folder, `<out>/<study>-trial-<number>`.
 
     Args:
         study, trial: what is exported; the trial is complete.
+        request: how.
         digests: the trial's artifacts, file name -> digest.
         artifacts: where they are stored.
-        formats: names of `EXPORTERS`.
-        out: parent folder; made if missing.
 
     Raises:
-        ExportError: unknown format, the folder exists or cannot be written, or a check failed.
+        ExportError: unknown format, the folder exists or cannot be written, the target cannot take the model, a tool is
+            missing, or a check failed.
         ArtifactError: the trial's model is not stored any more, or is damaged.
     """
-    unknown = [name for name in formats if name not in EXPORTERS]
-    if unknown or not formats:
-        raise ExportError(f"--format takes {', '.join(EXPORTERS)}; got {', '.join(unknown) or 'nothing'}.")
-    target = out / f"{study.name}-trial-{trial.number}"
-    if target.exists():
-        raise ExportError(f"{target} exists; remove it or choose another --out.")
+    check_formats(request.formats)
+    folder = bundle_folder(study, trial, request.out)
     model = load_stored_model(study, trial.number, digests=digests, artifacts=artifacts)
-    scratch = _scratch_folder(out)
+    if request.target is not None:
+        check_candidate(request.target, model.topology, model.candidate)
+    scratch = _scratch_folder(request.out)
     try:
-        checks = {name: dict(EXPORTERS[name](model, scratch)) for name in formats}
-        manifest = _manifest(study, trial, checks, _hashes(scratch))
-        (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        request.report(f"attacking the trained network on {len(request.data.y)} test examples")
+        context = make_context(model, request.data, request.target)
+        exported = _export_all(model, context, request, scratch)
+        parts = Parts(study=study, trial=trial, context=context, exported=exported)
+        manifest = make_manifest(parts)
+        (scratch / "README.md").write_text(make_model_card(parts, manifest), encoding="utf-8")
+        manifest["files_sha256"] = file_hashes(scratch)
+        (scratch / "manifest.json").write_text(_as_json(manifest), encoding="utf-8")
         scratch.chmod(0o755)
-        os.replace(scratch, target)
+        os.replace(scratch, folder)
     except OSError as error:
-        raise ExportError(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise ExportError(f"{folder} cannot be written: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return target
+    return folder
+
+
+def _export_all(
+    model: TrainedModel, context: ExportContext, request: BundleRequest, scratch: Path
+) -> dict[str, Exported]:
+    exported = {}
+    for position, name in enumerate(request.formats, start=1):
+        request.report(f"[{position}/{len(request.formats)}] {name}: {FORMATS[name]}")
+        (scratch / name).mkdir()
+        exported[name] = EXPORTERS[name](model, scratch / name, context)
+    return exported
+
+
+def _as_json(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=1) + "\n"
 
 
 def _scratch_folder(out: Path) -> Path:
@@ -68,38 +136,3 @@ def _scratch_folder(out: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=".export-", dir=out))
     except OSError as error:
         raise ExportError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _manifest(
-    study: StudyRecord, trial: TrialRecord, checks: Mapping[str, Any], files: Mapping[str, str]
-) -> dict[str, Any]:
-    notes = [str(study.data["note"])] if study.data.get("note") else []
-    parent = trial.details.get("parent")
-    if parent is not None and parent["source"] != "trained here":
-        notes.append(f"The float parent is the user's file {parent['source']}.")
-    if study.is_synthetic:
-        notes.append("Synthetic data: a dry run of the pipeline, the figures mean nothing.")
-    return {
-        "study": study.name,
-        "trial": trial.number,
-        "measurement": trial.measurement.to_json() if trial.measurement else None,
-        "measured_on": "validation split; the attacks on its attack subset",
-        "candidate": trial.candidate.to_json(),
-        "seed": trial.seed,
-        "parent": parent,
-        "notes": notes,
-        "data": dict(study.data),
-        "spec": dict(study.spec),
-        "spec_fingerprint": study.spec_fingerprint,
-        "versions": dict(trial.details.get("versions", study.versions)),
-        "checks": dict(checks),
-        "files_sha256": dict(files),
-    }

@@ -1,24 +1,18 @@
-"""QKeras `.h5` and configuration, for X-CUBE-AI and everyone who has QKeras; reloaded and compared before it counts."""
+"""QKeras `.h5` and configuration, for X-CUBE-AI and everyone who has QKeras; read back before it counts."""
 
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from search.exporters.base import ExportContext, Exported
+from search.exporters.figures import measure_artefact
+from search.exporters.fresh_process import run_fresh
 from search.exporters.packing import pack_model
-from search.metrics.cost import candidate_cost
-from search.models.classifier import NetworkClassifier
-from search.models.network import Network
-from search.models.quantize import build_qkeras, load_qkeras
+from search.models.quantize import build_qkeras
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
 
-_PROBES = 256
 
-
-def export_keras(model: TrainedModel, folder: Path) -> Mapping[str, Any]:
+def export_keras(model: TrainedModel, folder: Path, context: ExportContext) -> Exported:
     """Write `model.h5`, `model_config.json` and `parameters.bin`, the packed flash image.
 
     Raises:
@@ -33,23 +27,17 @@ def export_keras(model: TrainedModel, folder: Path) -> Mapping[str, Any]:
     (folder / "model_config.json").write_text(config, encoding="utf-8")
     packed = pack_model(model)
     (folder / "parameters.bin").write_bytes(packed)
-    size_bytes = candidate_cost(model.topology, model.candidate).size_bytes
+    size_bytes = context.cost.size_bytes
     if len(packed) != size_bytes:
         raise ExportError(f"the flash image has {len(packed)} bytes; the search counted size_bytes = {size_bytes}.")
-    difference = _largest_difference(model, folder / "model.h5")
-    if difference != 0:
+    figures = measure_artefact(context, lambda x: run_fresh("keras", folder, x))
+    if figures.largest_logit_difference != 0:
         raise ExportError(
-            f"the reloaded model.h5 gives other logits than the trained network (largest difference {difference:g})."
+            "the reloaded model.h5 gives other logits than the trained network (largest difference "
+            f"{figures.largest_logit_difference:g})."
         )
-    return {"checked_inputs": _PROBES, "largest_logit_difference": difference, "parameters_bytes": len(packed)}
-
-
-def _largest_difference(model: TrainedModel, path: Path) -> float:
-    """Compare the trained network with the file, on random inputs."""
-    network = Network(model.topology)
-    network.load_weights(model.weights)
-    network.load_policies(model.candidate, model.integer_bits)
-    classifier = NetworkClassifier(network, input_range=(0.0, 1.0))
-    classifier.refresh()
-    probes = np.random.default_rng(0).random((_PROBES, *model.topology.input_shape), dtype=np.float32)
-    return float(np.abs(load_qkeras(path)(probes).numpy() - classifier.logits(probes)).max())
+    return Exported(
+        checks={"logits": "equal", "loaded_in": "a fresh process", "parameters_bytes": len(packed)},
+        figures=figures,
+        deployed_bytes=size_bytes,
+    )

@@ -14,6 +14,7 @@ from search.runtime import tf
 import qkeras
 
 from search.models.batch_norm import NORM_EPSILON
+from search.models.keras_file import check_classes
 from search.models.topology import (
     Add,
     BatchNorm,
@@ -92,7 +93,12 @@ def build_qkeras(
 
 
 def load_qkeras(path: Path) -> Any:
-    """Load an `.h5` model of QKeras layers."""
+    """Load an `.h5` model of QKeras layers.
+
+    Raises:
+        ArtifactError: the file holds a class that this service does not write.
+    """
+    check_classes(path)
     return qkeras.utils.load_qmodel(str(path), compile=False)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from spaces.errors import SpecError
+from spaces.layer_policy import LayerKind
 from spaces.search_space import LayerSlot
 
 Shape = tuple[int, ...]  # without the batch axis: [height, width, channels] or [features]
@@ -88,6 +89,12 @@ class Flatten(Node):
 
 
 Layer = Conv2D | DepthwiseConv2D | Dense
+
+_KINDS: dict[type[Layer], LayerKind] = {
+    Conv2D: LayerKind.CONV2D,
+    DepthwiseConv2D: LayerKind.DEPTHWISE_CONV2D,
+    Dense: LayerKind.DENSE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +190,7 @@ class Topology:
                 name=layer.name,
                 has_activation=layer.name in with_activation,
                 has_jacobian_term=self.tap_owner[self.taps[layer.name]] == layer.name,
+                kind=_KINDS[type(layer)],
             )
             for layer in self.layers
         )

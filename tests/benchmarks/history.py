@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Engine, select
 
 from search.sampling import OptunaStudy, open_optuna_storage
+from spaces.layer_policy import LayerKind
 from spaces.measurement import Measurement
 from spaces.search_space import LayerSlot, ParamValue, SearchSpace
 from storage.artifacts import ArtifactStore, default_root
@@ -36,7 +37,10 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def build_space() -> SearchSpace:
     """Return a space of 40 parameters: 14 layers, a width and the training's settings."""
-    slots = [LayerSlot(name=f"l{index}", has_activation=index < 12, has_jacobian_term=True) for index in range(14)]
+    slots = [
+        LayerSlot(name=f"l{index}", has_activation=index < 12, has_jacobian_term=True, kind=LayerKind.CONV2D)
+        for index in range(14)
+    ]
     space = SearchSpace(build_spec(), slots)
     n_parameters = sum(len(parameter.choices) > 1 for parameter in space.parameters)
     if n_parameters != N_PARAMETERS:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spaces.candidate import Candidate
-from spaces.layer_policy import LayerPolicy
+from spaces.layer_policy import LayerKind, LayerPolicy
 from spaces.measurement import Measurement
 from spaces.search_space import LayerSlot
 from spaces.spec_files import parse_spec
@@ -33,10 +33,10 @@ def make_spec(**sections: Any) -> StudySpec:
 def make_slots() -> list[LayerSlot]:
     """Return two convolutions, a shortcut without activation or term of its own, and the logits."""
     return [
-        LayerSlot(name="conv1", has_activation=True, has_jacobian_term=True),
-        LayerSlot(name="conv2", has_activation=True, has_jacobian_term=True),
-        LayerSlot(name="shortcut", has_activation=False, has_jacobian_term=False),
-        LayerSlot(name="logits", has_activation=False, has_jacobian_term=True),
+        LayerSlot(name="conv1", has_activation=True, has_jacobian_term=True, kind=LayerKind.CONV2D),
+        LayerSlot(name="conv2", has_activation=True, has_jacobian_term=True, kind=LayerKind.CONV2D),
+        LayerSlot(name="shortcut", has_activation=False, has_jacobian_term=False, kind=LayerKind.CONV2D),
+        LayerSlot(name="logits", has_activation=False, has_jacobian_term=True, kind=LayerKind.DENSE),
     ]
 
 

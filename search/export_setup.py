@@ -1,0 +1,67 @@
+"""Puts exports together from the trials that were chosen, their stored models and the study's data."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.bootstrap import Memory
+from search.exporters.bundle import BundleRequest, bundle_folder, check_formats, write_bundle
+from search.exporters.context import ExportData
+from search.study_data import check_same_data, load_data
+from spaces.spec_files import parse_spec
+from spaces.targets import Target
+from storage.records import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What `export` was given.
+
+    Attributes:
+        trials: complete ones.
+        formats: names of `search.exporters.names.FORMATS`.
+        target: the device; None for the study's own, if it has one.
+        out: parent folder.
+        data_dir: where data sets are looked for first.
+        examples: test examples that every format is checked on, at most.
+    """
+
+    study: StudyRecord
+    trials: Sequence[TrialRecord]
+    formats: Sequence[str]
+    target: Target | None
+    out: Path
+    data_dir: Path | None
+    examples: int
+
+
+def export_trials(
+    memory: Memory, options: ExportOptions, report: Callable[[str], None]
+) -> Iterator[tuple[TrialRecord, Path]]:
+    """Export trial after trial and yield each with its folder.
+
+    What can be known at once is checked for all trials before the first is exported.
+
+    Raises:
+        DataError: the data are not to be had.
+        StudyMismatchError: they are not those of the study.
+        ExportError, ArtifactError: as in `write_bundle`.
+    """
+    study = options.study
+    check_formats(options.formats)
+    for trial in options.trials:
+        bundle_folder(study, trial, options.out)
+    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
+    report("reading the study's data")
+    dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
+    check_same_data(study, dataset)
+    request = BundleRequest(
+        formats=options.formats,
+        out=options.out,
+        data=ExportData.choose(dataset, spec, examples=options.examples),
+        target=options.target or spec.target,
+        report=report,
+    )
+    for trial in options.trials:
+        digests = memory.repository.artifacts(study.id, trial.number)
+        yield trial, write_bundle(study, trial, request, digests=digests, artifacts=memory.artifacts)
