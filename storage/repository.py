@@ -18,8 +18,10 @@ from storage.conversion import parent_record, plain_json, revision_record, study
 from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialRecord, TrialState
 from storage.schema import ArtifactRow, ParentRow, RevisionRow, StudyRow, TrialRow
 from storage.sql import masked
+from storage.study_progress import StudyProgress, read_progress
 from storage.study_rows import lock_study, study_row, trial_row
 from storage.transactions import Transactions
+from storage.trial_summaries import TrialSummary, read_summaries
 
 
 def utc_now() -> datetime:
@@ -150,6 +152,23 @@ class Repository:
         with self._transactions.reading() as session:
             row = session.scalars(query.order_by(TrialRow.number).limit(1)).one_or_none()
             return None if row is None else trial_record(row)
+
+    def trials_numbered(self, study_id: int, numbers: Collection[int]) -> list[TrialRecord]:
+        """Return those of some trials that exist, by number."""
+        query = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number.in_(numbers))
+        with self._transactions.reading() as session:
+            return [trial_record(row) for row in session.scalars(query.order_by(TrialRow.number))]
+
+    def summaries(self, study_id: int, *, from_number: int = 0) -> list[TrialSummary]:
+        """Return the trials from a number on in brief, by number."""
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
+            return read_summaries(session, study_id, from_number=from_number)
+
+    def progress(self) -> list[StudyProgress]:
+        """Return how far every study is, oldest study first."""
+        with self._transactions.reading() as session:
+            return read_progress(session)
 
     def front(self, study_id: int, *, revision: int | None = None) -> list[TrialRecord]:
         """Return the members of the front, now or at a past revision, by number.

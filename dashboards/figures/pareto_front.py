@@ -1,5 +1,6 @@
 """The front in the objective space: in three dimensions, and as one projection per pair of objectives."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
@@ -9,13 +10,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.figures.frame import finish, metric_axis, note_figure
-from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo
-from dashboards.labels import as_plot_text, marked_number, metric_title
-from dashboards.theme import DOMINATED_COLOR, FRONT_COLOR, INK, baseline_style
+from dashboards.infos.pareto_front import FixedPoint, FrontPoint, ParetoFrontInfo
+from dashboards.labels import as_plot_text, format_metric, marked_number, metric_title
+from dashboards.theme import DOMINATED_COLOR, FRONT_COLOR, GREEN, GREY, INK, ORANGE, baseline_style
 from spaces.objectives import Direction, Objective
 
 # Wider than every marker that it may surround.
 _RING_SIZE = 24
+_CHOSEN_SIZE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,7 @@ def plot_pareto_front_3d(info: ParetoFrontInfo) -> go.Figure:
     for group in _groups(info.points):
         x, y, z = ([point.values[axis] for point in group.points] for axis in range(3))
         figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **_marker(group, scale=0.6)))
-    suspects = _suspects(info.points)
-    if suspects:
-        x, y, z = ([point.values[axis] for point in suspects] for axis in range(3))
-        figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **_ring(scale=0.6)))
+    _add_rest(figure, info, axes=(0, 1, 2), scale=0.6)
     x_axis, y_axis, z_axis = (metric_axis(objective.name) for objective in info.objectives[:3])
     # The centre lies low, because the axis titles hang below the box and would be cut off.
     camera = {"eye": {"x": 1.65, "y": 1.65, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.15}}
@@ -73,16 +72,87 @@ def plot_pareto_projections(info: ParetoFrontInfo, *, n_columns: int = 3) -> go.
         for group in _groups(info.points):
             x, y = ([point.values[axis] for point in group.points] for axis in (x_axis, y_axis))
             figure.add_trace(go.Scatter(x=x, y=y, **_marker(group, scale=1), showlegend=panel == 0), **cell)
-        suspects = _suspects(info.points)
-        if suspects:
-            x, y = ([point.values[axis] for point in suspects] for axis in (x_axis, y_axis))
-            figure.add_trace(go.Scatter(x=x, y=y, **_ring(scale=1), showlegend=panel == 0), **cell)
+        _add_rest(figure, info, axes=(x_axis, y_axis), scale=1, **cell)
         figure.update_xaxes(**metric_axis(info.objectives[x_axis].name), **cell)
         figure.update_yaxes(**metric_axis(info.objectives[y_axis].name), **cell)
     height = 140 + 320 * n_rows
     # Below the axis titles of the last row, measured in heights of the plot area, about 270 pixels a row.
     figure.update_layout(legend={"y": -0.27 / n_rows})
     return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=height)
+
+
+def plot_front(info: ParetoFrontInfo, *, chosen: Collection[int] = ()) -> go.Figure:
+    """Draw one view: three objectives in space, or two on a plane, with chosen trials ringed.
+
+    Raises:
+        ValueError: the info has neither two nor three objectives.
+    """
+    if info.note:
+        return note_figure(title=info.title, note=info.note, is_synthetic=info.is_synthetic)
+    if len(info.objectives) not in (2, 3):
+        raise ValueError(f"a view has two or three objectives; got {len(info.objectives)}.")
+    figure = plot_pareto_front_3d(info) if len(info.objectives) == 3 else _plane(info)
+    ringed = [point for point in info.points if point.number in chosen]
+    if ringed:
+        ring = _ring("chosen", _CHOSEN_SIZE, width=3, color=ORANGE, scale=1 if len(info.objectives) == 2 else 0.6)
+        _add_points(figure, [point.values for point in ringed], ring)
+    subtitle = figure.layout.title.subtitle.text or ""
+    if info.n_covered:
+        subtitle += f"{'<br>' if subtitle else ''}{info.n_covered:,} dominated trials lie under others and are not drawn"
+        figure.update_layout(title={"subtitle": {"text": subtitle}})
+    return figure
+
+
+def _plane(info: ParetoFrontInfo) -> go.Figure:
+    figure = go.Figure()
+    for group in _groups(info.points):
+        _add_points(figure, [point.values for point in group.points], _marker(group, scale=1))
+    _add_rest(figure, info, axes=(0, 1), scale=1)
+    x, y = (objective.name for objective in info.objectives)
+    figure.update_xaxes(**metric_axis(x))
+    figure.update_yaxes(**metric_axis(y))
+    figure.update_layout(legend={"y": -0.16}, hovermode="closest")
+    return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=560)
+
+
+def _add_points(figure: go.Figure, values: Sequence[Sequence[float]], settings: dict[str, Any], **cell: int) -> None:
+    """Add markers at points of two or three coordinates."""
+    kind = go.Scatter3d if len(values[0]) == 3 else go.Scatter
+    coordinates = {name: [value[axis] for value in values] for axis, name in enumerate("xyz"[: len(values[0])])}
+    figure.add_trace(kind(**coordinates, **settings), **cell)
+
+
+def _add_rest(figure: go.Figure, info: ParetoFrontInfo, *, axes: Sequence[int], scale: float, **cell: int) -> None:
+    """Add rings round suspects, fixed points and, on a plane, the lines of the constraints."""
+    show = {"showlegend": cell.get("row", 1) == cell.get("col", 1) == 1}
+    suspects = [[point.values[axis] for axis in axes] for point in info.points if point.is_suspect]
+    if suspects:
+        _add_points(figure, suspects, _suspect_ring(scale=scale) | show, **cell)
+    for position, fixed in enumerate(info.fixed_points):
+        values = [fixed.values[axis] for axis in axes]
+        known = [value for value in values if value is not None]
+        if len(known) == len(values):
+            _add_points(figure, [known], _fixed_marker(fixed, position, scale=scale) | show, **cell)
+    if len(axes) == 2:
+        _add_constraints(figure, info, axes, **cell)
+
+
+def _add_constraints(figure: go.Figure, info: ParetoFrontInfo, axes: Sequence[int], **cell: int) -> None:
+    for constraint in info.constraints:
+        for axis, draw in zip(axes, (figure.add_vline, figure.add_hline), strict=True):
+            if info.objectives[axis].name == constraint.name:
+                sign = "≤" if constraint.is_upper else "≥"
+                limit = format_metric(constraint.name, constraint.bound)
+                draw(
+                    constraint.bound,
+                    line={"color": GREY, "dash": "dot", "width": 1.5},
+                    annotation={
+                        "text": as_plot_text(f"{metric_title(constraint.name)} {sign} {limit}"),
+                        "font": {"size": 11, "color": GREY},
+                    },
+                    annotation_position="top right",
+                    **cell,
+                )
 
 
 def _as_axes(pair: tuple[tuple[int, Objective], tuple[int, Objective]]) -> tuple[int, int]:
@@ -140,18 +210,29 @@ def _baseline_group(position: int, point: FrontPoint) -> _Group:
     )
 
 
-def _suspects(points: tuple[FrontPoint, ...]) -> list[FrontPoint]:
-    return [point for point in points if point.is_suspect]
+def _suspect_ring(*, scale: float) -> dict[str, Any]:
+    return _ring("masking suspect (?)", _RING_SIZE, width=1.5, color=INK, scale=scale)
 
 
-def _ring(*, scale: float) -> dict[str, Any]:
-    """Return the settings of the trace that rings suspect trials; the pointer sees the marker within."""
+def _ring(name: str, size: int, *, width: float, color: str, scale: float) -> dict[str, Any]:
+    """Return the settings of a trace that rings markers; the pointer sees the marker within."""
     return {
         "mode": "markers",
-        "name": "masking suspect (?)",
-        "legendgroup": "masking suspect",
-        "marker": {"color": INK, "symbol": "circle-open", "size": _RING_SIZE * scale, "line": {"width": 1.5}},
+        "name": name,
+        "legendgroup": name,
+        "marker": {"color": color, "symbol": "circle-open", "size": size * scale, "line": {"width": width}},
         "hoverinfo": "skip",
+    }
+
+
+def _fixed_marker(fixed: FixedPoint, position: int, *, scale: float) -> dict[str, Any]:
+    return {
+        "mode": "markers",
+        "name": as_plot_text(fixed.name),
+        "legendgroup": f"fixed {position}",
+        "marker": {"color": GREEN, "symbol": ("x", "cross")[position % 2], "size": 13 * scale},
+        "hovertext": ["<br>".join(as_plot_text(line) for line in fixed.hover)],
+        "hoverinfo": "text",
     }
 
 

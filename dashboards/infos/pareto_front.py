@@ -6,8 +6,7 @@ from dashboards.fired_checks import FiredCheck, fired_checks
 from dashboards.infos.ordering import empty_note
 from dashboards.labels import fired_lines, format_metric, layer_lines, marked_number, metric_title
 from dashboards.snapshot import StudySnapshot
-from spaces.measurement import Measurement
-from spaces.objectives import Objective
+from spaces.objectives import Constraint, Objective
 from storage.records import TrialRecord
 
 
@@ -18,9 +17,10 @@ class FrontPoint:
     Attributes:
         values: in the metrics' own units.  # [n_objectives]
         baseline_position: which baseline it is, counted from 0; None for every other trial.
-        fired: the checks that fired on it.
+        fired: the checks that fired on it, where they are known one by one.
         hover: lines for the pointer: number, every objective, checks that fired, then bits and Jacobian weight of every
             layer.
+        has_fired: whether a check fired that `fired` may not name.
     """
 
     number: int
@@ -30,6 +30,7 @@ class FrontPoint:
     baseline_position: int | None
     fired: tuple[FiredCheck, ...]
     hover: tuple[str, ...]
+    has_fired: bool = False
 
     @property
     def is_baseline(self) -> bool:
@@ -39,7 +40,21 @@ class FrontPoint:
     @property
     def is_suspect(self) -> bool:
         """Whether a check fired, so that the robust accuracy is in doubt."""
-        return bool(self.fired)
+        return self.has_fired or bool(self.fired)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedPoint:
+    """A model that no trial of the study is, such as a published one, in the objective space.
+
+    Attributes:
+        values: in the metrics' own units; None where it was not measured, so it is left out of views of that axis.
+        hover: lines for the pointer.
+    """
+
+    name: str
+    values: tuple[float | None, ...]
+    hover: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,9 @@ class ParetoFrontInfo:
     Attributes:
         objectives: name, direction and reference of every axis.
         points: the complete trials by number.
+        constraints: drawn as lines where they limit an axis.
+        fixed_points: drawn beside the trials, one value per objective.
+        n_covered: dominated trials that are not among the points, because another one stands in their place.
         is_synthetic: whether the values mean nothing, because the data are made up.
         note: why there is nothing to draw; None when there is.
     """
@@ -58,13 +76,16 @@ class ParetoFrontInfo:
     points: tuple[FrontPoint, ...]
     is_synthetic: bool
     note: str | None
+    constraints: tuple[Constraint, ...] = ()
+    fixed_points: tuple[FixedPoint, ...] = ()
+    n_covered: int = 0
 
 
 def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
     """Place every complete trial in the objective space."""
     objectives, measurements, fired = snapshot.objectives, snapshot.measurements, fired_checks(snapshot)
     points = tuple(
-        _point(trial, measurements[trial.number], objectives, snapshot, fired.get(trial.number, ()))
+        detailed_point(trial, snapshot, objectives, fired.get(trial.number, ()))
         for trial in sorted(snapshot.trials, key=lambda trial: trial.number)
         if trial.number in measurements
     )
@@ -73,18 +94,19 @@ def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
         title=f"Pareto front of {snapshot.study.name}: {n_front} of {len(points)} complete trials",
         objectives=objectives,
         points=points,
+        constraints=snapshot.spec.constraint_values(),
         is_synthetic=snapshot.study.is_synthetic,
         note=empty_note(snapshot),
     )
 
 
-def _point(
-    trial: TrialRecord,
-    measurement: Measurement,
-    objectives: tuple[Objective, ...],
-    snapshot: StudySnapshot,
-    fired: tuple[FiredCheck, ...],
+def detailed_point(
+    trial: TrialRecord, snapshot: StudySnapshot, objectives: tuple[Objective, ...], fired: tuple[FiredCheck, ...]
 ) -> FrontPoint:
+    """Return a complete trial of the snapshot as a point, whose hover box tells its layers."""
+    measurement = trial.measurement
+    if measurement is None:
+        raise ValueError(f"a point needs a measurement; trial {trial.number} is {trial.state.value}.")
     names = [objective.name for objective in objectives]
     baseline_position = snapshot.baseline_position(trial.number)
     number = marked_number(trial.number, is_suspect=bool(fired))
