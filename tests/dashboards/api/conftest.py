@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -98,20 +99,28 @@ def write_audit(engine: Engine, study_id: int) -> None:
     audits.save_checks(audit.id, [CheckResult(name="c", value=float("inf"), bound=1.0, passed=False)])
 
 
-@pytest.fixture
-def engine(tmp_path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path}/studies.db")
+def open_database(folder: Path) -> Engine:
+    engine = open_engine(f"sqlite:///{folder}/studies.db")
     upgrade(engine)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Return the database of the small study, for reading."""
+    engine = open_database(tmp_path_factory.mktemp("api"))
+    write_study(engine)
     yield engine
     engine.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(engine: Engine) -> Api:
-    write_study(engine)
     return Api(make_api(resources_of(engine), prefix=PREFIX))
 
 
 @pytest.fixture
-def empty_api(engine: Engine) -> Api:
-    return Api(make_api(resources_of(engine), prefix=PREFIX))
+def empty_api(tmp_path: Path) -> Iterator[Api]:
+    engine = open_database(tmp_path)
+    yield Api(make_api(resources_of(engine), prefix=PREFIX))
+    engine.dispose()

@@ -188,8 +188,13 @@ def test_mistake_of_ours_tells_nothing_of_itself(engine, monkeypatch, caplog):
 @pytest.mark.parametrize("path", ["/studies", "/studies/tiny/trials", "/studies/tiny/front", "/studies/tiny/audits"])
 def test_number_of_queries_does_not_grow_with_the_trials(api, engine, path):
     queries = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
+
+    def note(*arguments):
+        queries.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", note)
     api.json(path)
+    event.remove(engine, "before_cursor_execute", note)
     selects = [query for query in queries if query.lstrip().startswith("SELECT")]
     assert len(selects) <= 6, selects
 
