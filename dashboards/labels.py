@@ -63,6 +63,16 @@ def format_jr_weight(value: float) -> str:
     return f"{float(mantissa):g}e{int(exponent)}" if mark else text
 
 
+def format_duration(seconds: float) -> str:
+    """Return a span of time in its two largest units: 42 s, 3 min 20 s, 5 h 10 min, 2 d 3 h."""
+    whole = max(round(seconds), 0)
+    for unit_s, unit, part_s, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit_s:
+            rest = whole % unit_s // part_s
+            return f"{whole // unit_s} {unit}{f' {rest} {part}' if rest else ''}"
+    return f"{whole} s"
+
+
 def are_image_steps(epsilons: Sequence[float]) -> bool:
     """Return whether the radii read as steps of an 8-bit image: multiples of 1/510 up to 16/255.
 

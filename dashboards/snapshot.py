@@ -9,6 +9,7 @@ from spaces.spec_files import parse_spec
 from spaces.study_spec import StudySpec
 from storage.audits import AuditRecord, AuditRepository
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
+from storage.reference_models import ReferenceRecord, ReferenceRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class StudySnapshot:
         revisions: the history of the front, ascending.
         baselines: numbers of the trials without a choice: widest bits without and with Jacobian terms.
         audits: every audit of the study, oldest first; empty until `with_audits` has read them.
+        references: audited reference models, ordered by name; empty until `with_references` has read them.
     """
 
     study: StudyRecord
@@ -30,6 +32,7 @@ class StudySnapshot:
     revisions: tuple[RevisionRecord, ...]
     baselines: tuple[int, ...] = (0, 1)
     audits: tuple[AuditRecord, ...] = ()
+    references: tuple[ReferenceRecord, ...] = ()
 
     def with_audits(self, audits: AuditRepository) -> "StudySnapshot":
         """Return the same study with the audits that the repository has of it.
@@ -38,6 +41,14 @@ class StudySnapshot:
             StorageError: the database fails.
         """
         return replace(self, audits=tuple(audits.audits(self.study.id)))
+
+    def with_references(self, references: ReferenceRepository) -> "StudySnapshot":
+        """Return the same study with the reference models that are audited in it.
+
+        Raises:
+            StorageError: the database fails.
+        """
+        return replace(self, references=tuple(references.references(self.study.id)))
 
     @property
     def spec(self) -> StudySpec:

@@ -32,6 +32,9 @@ BASELINE_SYMBOLS = ("square", "diamond")
 # From light to dark in one hue: order survives colour blindness and print. The first step is set off from PALE.
 SEQUENTIAL = ((0.0, "#DCEBF7"), (0.35, "#8FC1E3"), (0.7, "#2E7EBB"), (1.0, "#08306B"))
 
+# From less to more around nothing: blue and orange differ for every kind of colour vision.
+DIVERGING = ((0.0, "#0B5A94"), (0.25, "#7DB7DE"), (0.5, "#F4F4F4"), (0.75, "#F2A56B"), (1.0, "#B34700"))
+
 FONT_FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 # Nothing leaves the page: no upload button, no server to upload to, no logo that links away.

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,26 +15,56 @@ from search.attacks.audit_effort import FULL, QUICK
 from search.attacks.audit_plan import PLAN_VERSION, AuditStep, audit_plan, l2_radii
 from search.attacks.audit_suite import Target, attack_settings, run_step
 from search.attacks.base import is_broken
-from search.audit_models import load_models
+from search.audit_models import AuditModels
 from search.data.dataset import Dataset
 from search.data.splits import stratified_indices
-from search.models.trained_model import TrainedModel
 from search.runtime import seed_everything
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, Flags
 from spaces.check_result import CheckResult
-from spaces.measurement import Measurement
 from spaces.norms import Norm
 from spaces.study_spec import StudySpec
-from storage.audits import AuditRecord, AuditRepository
-from storage.records import StudyRecord
+from storage.audit_comparison import AuditedModel
 
 _SATURATION_EXAMPLES = 256
+
+
+class StoredAudit(AuditedModel, Protocol):
+    """An audit as stored so far: of a trial's model, or of a reference model."""
+
+    @property
+    def id(self) -> int:
+        """By which its attacks are stored."""
+        ...
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...] | None:
+        """The checks; None until all attacks are done."""
+        ...
+
+
+StoredT = TypeVar("StoredT", bound=StoredAudit, covariant=True)
+
+
+class AuditStore(Protocol[StoredT]):
+    """Where the audit of one model is kept."""
+
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> StoredT:
+        """Return the audit of that key with the attacks it has, stored now if it is new."""
+        ...
+
+    def save_attack(self, audit_id: int, outcome: AttackOutcome) -> None:
+        """Store a finished attack; one that is stored already stays."""
+        ...
+
+    def save_checks(self, audit_id: int, checks: Sequence[CheckResult]) -> None:
+        """Store the checks; those that are stored already stay."""
+        ...
 
 
 class AuditListener(Protocol):
     """Follows an audit; every method returns at once."""
 
-    def audit_started(self, record: AuditRecord, total: int) -> None:
+    def audit_started(self, record: StoredAudit, total: int) -> None:
         """The audit begins, or goes on with the attacks that the record has; `total` counts the checks as one step."""
         ...
 
@@ -52,43 +82,43 @@ class AuditListener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditParts:
-    """What an audit works with; `search.bootstrap` puts it together.
+class AuditParts(Generic[StoredT]):
+    """What an audit works with; `search.audit_setup` and `search.reference_setup` put it together.
 
     Attributes:
-        study, spec, trial_number: what the model belongs to.
-        model: what is audited.
-        measurement: of the trial, which the audit is held against.
-        model_digests: file name -> digest of the stored model.
+        spec: of the study, which names radii and seed.
+        models: loads what is audited and what stands in for it.
+        model_digests: file name -> digest of the audited model.
+        search_accuracy: its robust accuracy as the search measured it, which the audit is held against; None where no
+            search did.
         dataset: its test split is attacked.
         images: test images, at most; a stratified choice by the study's seed.
         quick: about a tenth of the work.
+        store: where the audit is kept.
     """
 
-    study: StudyRecord
     spec: StudySpec
-    trial_number: int
-    model: TrainedModel
-    measurement: Measurement
-    model_digests: dict[str, str]
+    models: Callable[[], AuditModels]
+    model_digests: Mapping[str, str]
+    search_accuracy: float | None
     dataset: Dataset
     images: int
     quick: bool
-    audits: AuditRepository
+    store: AuditStore[StoredT]
     listener: AuditListener
 
 
-class Auditor:
+class Auditor(Generic[StoredT]):
     """Runs the audit of one model."""
 
-    def __init__(self, parts: AuditParts) -> None:
+    def __init__(self, parts: AuditParts[StoredT]) -> None:
         """Take over the parts."""
         self._parts = parts
         self._seed = parts.spec.seed
         self._effort = QUICK if parts.quick else FULL
         self._images = min(parts.images, len(parts.dataset.test))
 
-    def run(self) -> AuditRecord:
+    def run(self) -> StoredT:
         """Run the attacks, then the checks, that are not stored yet and return the whole audit.
 
         An interruption loses the step that is being run; the next run goes on with it.
@@ -99,7 +129,7 @@ class Auditor:
         require_toolbox()
         seed_everything(self._seed)
         parts = self._parts
-        models = load_models(parts.model, input_range=parts.dataset.input_range)
+        models = parts.models()
         plan = audit_plan(models.surrogates, input_step=parts.dataset.test.input_scale, effort=self._effort)
         chosen = stratified_indices(parts.dataset.test.y, self._images, np.random.default_rng(self._seed))
         x, y = parts.dataset.test.inputs(chosen), parts.dataset.test.y[chosen]
@@ -116,15 +146,15 @@ class Auditor:
                 outcomes=outcomes,
                 effort=self._effort,
                 saturation=models.saturation(x[:_SATURATION_EXAMPLES]),
-                search_accuracy=parts.measurement.robust_accuracy,
+                search_accuracy=parts.search_accuracy,
             )
             checks = audit_checks(audited, on_progress=self._teller(clock))
-            parts.audits.save_checks(record.id, checks)
+            parts.store.save_checks(record.id, checks)
             parts.listener.checks_finished(checks, clock.progress(1.0))
         return self._open(plan, is_right=record.is_right)
 
     def _run_plan(
-        self, plan: Sequence[AuditStep], target: Target, record: AuditRecord, clock: AuditClock
+        self, plan: Sequence[AuditStep], target: Target, record: StoredAudit, clock: AuditClock
     ) -> list[AttackOutcome]:
         """Run and store what is missing; return the outcomes of the whole plan in its order."""
         stored = {(outcome.name, outcome.norm): outcome for outcome in record.attacks}
@@ -135,7 +165,7 @@ class Auditor:
                 clock.begin(index, stored)
                 # Only what stands before it in the plan, whatever is stored: a step must not depend on the way it went.
                 outcome = run_step(step, target, done, position=index, on_progress=self._teller(clock))
-                self._parts.audits.save_attack(record.id, outcome)
+                self._parts.store.save_attack(record.id, outcome)
                 stored[key] = outcome
                 self._parts.listener.attack_finished(outcome, clock.progress(1.0))
             done.append(stored[key])
@@ -146,11 +176,9 @@ class Auditor:
         self._parts.listener.audit_progressed(clock.progress(0.0))
         return lambda fraction: self._parts.listener.audit_progressed(clock.progress(fraction))
 
-    def _open(self, plan: Sequence[AuditStep], *, is_right: Any) -> AuditRecord:
+    def _open(self, plan: Sequence[AuditStep], *, is_right: Any) -> StoredT:
         settings = self._settings(plan)
-        return self._parts.audits.open_audit(
-            self._parts.study.id,
-            number=self._parts.trial_number,
+        return self._parts.store.open(
             key=audit_key(settings),
             settings={**settings, "n_attacks": len(plan)},
             is_right=is_right,

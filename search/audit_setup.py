@@ -1,14 +1,17 @@
 """Puts an audit together from a trial's stored model and the study's data."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from search.audit import AuditListener, Auditor, AuditParts
+from search.audit_models import load_models
 from search.bootstrap import Memory
 from search.stored_models import load_stored_model
 from search.study_data import check_same_data, load_data
 from spaces.errors import SelectionError
 from spaces.spec_files import parse_spec
+from storage.audits import AuditRecord, TrialAudits
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -30,7 +33,7 @@ class AuditOptions:
     quick: bool
 
 
-def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener) -> Auditor:
+def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener) -> Auditor[AuditRecord]:
     """Load a trial's stored model and the study's data, and return the audit of that model.
 
     Raises:
@@ -49,16 +52,14 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener
     check_same_data(study, dataset)
     return Auditor(
         AuditParts(
-            study=study,
             spec=spec,
-            trial_number=number,
-            model=model,
+            models=partial(load_models, model, input_range=dataset.input_range),
             model_digests=digests,
-            measurement=measurement,
+            search_accuracy=measurement.robust_accuracy,
             dataset=dataset,
             images=options.images,
             quick=options.quick,
-            audits=memory.audits,
+            store=TrialAudits(memory.audits, study.id, number=number),
             listener=listener,
         )
     )

@@ -20,6 +20,7 @@ from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.parent_leases import ParentLeases
 from storage.records import StudyRecord
+from storage.reference_models import ReferenceRepository
 from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.retrying import retrying
@@ -51,6 +52,7 @@ class Memory:
     rungs: RungRepository
     parent_leases: ParentLeases
     audits: AuditRepository
+    references: ReferenceRepository
     refinements: RefinementRepository
     artifacts: ArtifactStore
 
@@ -126,6 +128,7 @@ def create_memory(storage: str) -> Memory:
         rungs=RungRepository(engine),
         parent_leases=ParentLeases(engine),
         audits=AuditRepository(engine),
+        references=ReferenceRepository(engine),
         refinements=RefinementRepository(engine),
         artifacts=ArtifactStore(default_root(url)),
     )

@@ -6,15 +6,17 @@ One workbench per topology holds everything that is traced once and used by ever
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from search.data.dataset import Dataset
 from search.inheritance import KeptModels, choose_start
 from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
+from search.models.float_weights import load_float_weights
 from search.models.network import Mode
 from search.models.trained_model import TrainedModel
-from search.parents import Parent, ParentSource, TrainedParent
+from search.parents import TRAINED_HERE, Parent, ParentSource, TrainedParent, file_source
 from search.sensitivity import ExaminedParent, measure_sensitivity
 from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.fit import AfterEpoch, FitProgress
@@ -225,7 +227,12 @@ class Evaluator:
 
     def _train_parent(self, bench: Workbench, checkpoint: FitCheckpoint, watch: Watch) -> TrainedParent:
         settings = self._spec.parent
+        source = TRAINED_HERE
         bench.network.initialize(self._spec.seed)
+        if settings.file is not None:
+            path = Path(settings.file)
+            bench.network.load_weights(load_float_weights(path, bench.topology))
+            source = f"{file_source(path)}, trained on here"
         plan = parent_plan(self._spec, self._dataset)
         try:
             curve = self._workbenches.fit(
@@ -245,7 +252,7 @@ class Evaluator:
         parent = Parent(
             weights=bench.network.weights(),
             clean_accuracy=float_accuracy(bench.network, self._dataset.validation, self._dataset.input_range),
-            source="trained here",
+            source=source,
         )
         elapsed_s = sum(record.elapsed_s for record in curve)
         return TrainedParent(parent=parent, details={"epochs": settings.epochs, "training_s": elapsed_s})

@@ -1,4 +1,4 @@
-"""Where float parents are kept: the user's file where the study names one, else the database and the artifacts."""
+"""Where float parents are kept: the user's file where the study takes it as it is, else the database and artifacts."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology
 from search.models.trained_model import weights_from_bytes, weights_to_bytes
-from search.parents import Parent, TrainParent
+from search.parents import TRAINED_HERE, Parent, TrainParent, file_source
 from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
 from spaces.errors import ArtifactError
@@ -47,12 +47,15 @@ class ParentStore:
         made_from = {
             "topology": self._spec.topology.model_dump(mode="json", exclude={"width"}),
             "choices": dict(choices),
-            "parent": self._spec.parent.model_dump(mode="json"),
+            "parent": self._spec.parent.identity(),
             "data": self._dataset.fingerprint,
             "augmentation": [self._spec.data.flip, self._spec.data.shift_pixels],
             "weight_decay": self._spec.training.weight_decay,
             "seed": self._spec.seed,
         }
+        if self._spec.parent.tune:
+            # Besides its name: what is kept beside the artifacts is shared by all studies.
+            made_from["start"] = file_source(Path(self._spec.parent.file or ""))
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def obtain(
@@ -94,7 +97,7 @@ class ParentStore:
         Raises:
             SpecError: the user's file does not fit the topology.
         """
-        if self._spec.parent.file is not None:
+        if self._spec.parent.file is not None and not self._spec.parent.tune:
             return self._from_file(topology, Path(self._spec.parent.file))
         record = self._patience(lambda: self._repository.find_parent(self._study_id, self.key(choices)))
         return None if record is None else self._stored(record)
@@ -121,13 +124,12 @@ class ParentStore:
             _log.warning("%s It is trained again.", error)
             self._artifacts.remove(record.digest)
             return None
-        return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source="trained here")
+        source = str(record.details.get("source", TRAINED_HERE))
+        return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source=source)
 
     def _from_file(self, topology: Topology, path: Path) -> Parent:
         weights = load_float_weights(path, topology)
         network = Network(topology)
         network.load_weights(weights)
         accuracy = float_accuracy(network, self._dataset.validation, self._dataset.input_range)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        source = f"{path.name} (SHA-256 {digest[:12]}), which may have seen the validation images"
-        return Parent(weights=weights, clean_accuracy=accuracy, source=source)
+        return Parent(weights=weights, clean_accuracy=accuracy, source=file_source(path))

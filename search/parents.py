@@ -1,12 +1,22 @@
 """The float networks that candidates start from, and how the place looks where they are kept."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from search.models.network import Weights
 from search.models.topology import Topology
 from search.training.checkpoint import FitCheckpoint
+
+TRAINED_HERE = "trained here"
+
+
+def file_source(path: Path) -> str:
+    """Return in words where the weights of a user's file come from, which an export repeats."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{path.name} (SHA-256 {digest[:12]}), which may have seen the validation images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +26,7 @@ class Parent:
     Attributes:
         weights: `Network.weights`.
         clean_accuracy: on the validation split.
-        source: "trained here", or the user's file, which may have seen the validation images.
+        source: `TRAINED_HERE`, or the user's file, which may have seen the validation images.
     """
 
     weights: Weights

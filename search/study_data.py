@@ -33,8 +33,9 @@ def load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> Dat
 
 def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:
     check_epsilons(spec.robustness.epsilons, input_range=input_range)
-    if spec.training.adversarial_epsilon is not None:
-        check_epsilons([spec.training.adversarial_epsilon], input_range=input_range, key="training.adversarial_epsilon")
+    check_epsilons(spec.training.adversarial_epsilons, input_range=input_range, key="training.adversarial_epsilon")
+    if spec.parent.adversarial_epsilon is not None:
+        check_epsilons([spec.parent.adversarial_epsilon], input_range=input_range, key="parent.adversarial_epsilon")
 
 
 def check_same_data(study: StudyRecord, dataset: Dataset) -> None:

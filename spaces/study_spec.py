@@ -13,6 +13,7 @@ from spaces.objectives import Constraint, Objective
 from spaces.rungs import rung_epochs
 from spaces.spec_values import (
     ActivationBits,
+    Boolean,
     Count,
     Epsilon,
     Epsilons,
@@ -121,7 +122,7 @@ class TrainingSpec(Section):
         jr_fraction: part of each batch that the Jacobian term looks at, in (0, 1]; the estimate stays unbiased.
         jr_every: the Jacobian term is taken every k-th step with k times its weight.
         adversarial_weight: share of the loss taken on single-step adversarial examples, in [0, 1]; 0 is off.
-        adversarial_epsilon: L-inf radius of those examples, in input units.
+        adversarial_epsilon: L-inf radius of those examples, in input units; a list makes it part of the search.
     """
 
     epochs: Count = 3
@@ -132,28 +133,75 @@ class TrainingSpec(Section):
     jr_fraction: Annotated[Positive, Field(le=1)] = 1.0
     jr_every: Count = 1
     adversarial_weight: NonNegativeChoices = (0.0,)
-    adversarial_epsilon: Epsilon | None = None
+    adversarial_epsilon: Epsilon | Epsilons | None = None
 
     @model_validator(mode="after")
     def _adversarial_training(self) -> Self:
-        if max(self.adversarial_weight) > 1:
-            raise ValueError(f"adversarial_weight must lie in [0, 1]; got {max(self.adversarial_weight)}")
-        if max(self.adversarial_weight) > 0 and self.adversarial_epsilon is None:
-            raise ValueError("adversarial_weight > 0 needs adversarial_epsilon, the radius of the training examples")
+        _check_adversarial(max(self.adversarial_weight), self.adversarial_epsilon)
         return self
 
+    @property
+    def adversarial_epsilons(self) -> tuple[float, ...]:
+        """The radii of adversarial examples that a candidate may be trained at; none where there is none."""
+        epsilon = self.adversarial_epsilon
+        return epsilon if isinstance(epsilon, tuple) else () if epsilon is None else (epsilon,)
+
     def choices(self) -> dict[str, tuple[float, ...]]:
-        """Return the searched training settings by name."""
-        return {"learning_rate": self.learning_rate, "adversarial_weight": self.adversarial_weight}
+        """Return the searched training settings by name; one radius alone is no choice and no parameter."""
+        choices = {"learning_rate": self.learning_rate, "adversarial_weight": self.adversarial_weight}
+        if isinstance(self.adversarial_epsilon, tuple):
+            choices["adversarial_epsilon"] = self.adversarial_epsilon
+        return choices
 
 
 class ParentSpec(Section):
-    """The float network that candidates start from: trained here, or read from the user's `.h5` file."""
+    """The float network that candidates start from: trained here, or read from the user's `.h5` file.
+
+    Attributes:
+        file: the user's weights; None for random ones.
+        tune: whether training goes on from the file's weights for `epochs`; else they are taken as they are.
+        epochs, learning_rate, batch_size: of the training.
+        adversarial_weight, adversarial_epsilon: share of the loss taken on single-step adversarial examples, in
+            [0, 1], and their L-inf radius in input units, as in `TrainingSpec`.
+    """
 
     file: str | None = None
+    tune: Boolean = False
     epochs: Count = 15
     learning_rate: Positive = 2e-3
     batch_size: Count = 128
+    adversarial_weight: NonNegative = 0.0
+    adversarial_epsilon: Epsilon | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a training here, from random weights or from those of the file."""
+        return self.file is None or self.tune
+
+    @model_validator(mode="after")
+    def _settings_are_used(self) -> Self:
+        _check_adversarial(self.adversarial_weight, self.adversarial_epsilon)
+        if self.tune and self.file is None:
+            raise ValueError("tune = true needs file, the weights that the training goes on from")
+        if self.adversarial_weight > 0 and not self.is_trained:
+            raise ValueError(
+                f"adversarial_weight = {self.adversarial_weight:g} would be ignored, because the weights of file are "
+                "taken as they are; set tune = true to train on from them, or leave adversarial_weight out"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the parent; settings that are off leave no trace, as in `StudySpec.identity`."""
+        unused = {"adversarial_weight", "adversarial_epsilon"} if self.adversarial_weight == 0 else set()
+        unused |= set() if self.tune else {"tune"}
+        return self.model_dump(mode="json", exclude=unused)
+
+
+def _check_adversarial(weight: float, epsilon: object) -> None:
+    if weight > 1:
+        raise ValueError(f"adversarial_weight must lie in [0, 1]; got {weight}")
+    if weight > 0 and epsilon is None:
+        raise ValueError("adversarial_weight > 0 needs adversarial_epsilon, the radius of the training examples")
 
 
 class RobustnessSpec(Section):
@@ -289,14 +337,15 @@ class StudySpec(Section):
     def identity(self) -> dict[str, Any]:
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
-        The budget may grow between two runs of one study; everything else must stay. Early stopping and warm starts
-        that are off, and a target that is not named, leave no trace, so a study that was stored before there were any
-        is still the same.
+        The budget may grow between two runs of one study; everything else must stay. Early stopping, warm starts and
+        settings of the parent that are off, and a target that is not named, leave no trace, so a study that was stored
+        before there were any is still the same.
         """
         unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
         unused |= {"warm_start"} if self.warm_start.is_off else set()
         unused |= {"target"} if self.target is None else set()
-        return self.model_dump(mode="json", exclude={"name", "budget"} | unused)
+        content = self.model_dump(mode="json", exclude={"name", "budget"} | unused)
+        return content | {"parent": self.parent.identity()}
 
     @property
     def fingerprint(self) -> str:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from spaces.audit import AttackOutcome, Distances, Flags
+from spaces.audit import AttackOutcome, Flags
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
-from spaces.norms import Norm
+from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
 from storage.conversion import plain_json
 from storage.repository import utc_now
 from storage.schema import AuditAttackRow, AuditRow, TrialRow
@@ -102,22 +100,8 @@ class AuditRepository:
             if session.get(AuditAttackRow, (audit_id, outcome.name, outcome.norm.value)) is not None:
                 return
             stored = select(func.count()).where(AuditAttackRow.audit_id == audit_id)
-            distances = outcome.distances
-            session.add(
-                AuditAttackRow(
-                    audit_id=audit_id,
-                    name=outcome.name,
-                    norm=outcome.norm.value,
-                    position=session.scalars(stored).one(),
-                    epsilons=list(outcome.epsilons),
-                    n_examples=outcome.n_examples,
-                    tried=pack(outcome.tried),
-                    broken=pack(outcome.broken),
-                    distances=None if distances is None else distances.astype("<f4").tobytes(),
-                    details=plain_json(outcome.details),
-                    elapsed_s=outcome.elapsed_s,
-                )
-            )
+            columns = attack_columns(outcome, position=session.scalars(stored).one())
+            session.add(AuditAttackRow(audit_id=audit_id, **columns))
 
     def save_checks(self, audit_id: int, checks: Sequence[CheckResult]) -> None:
         """Store the checks of an audit; those that are stored already stay."""
@@ -139,16 +123,19 @@ class AuditRepository:
             return [_record(row, attacks.get(row.id, ())) for row in rows]
 
 
-def pack(flags: Flags) -> bytes:
-    """Return flags of any shape as packed bits, row by row."""
-    return np.packbits(flags.reshape(-1)).tobytes()
+class TrialAudits:
+    """The audits of one trial's model, as an audit that is under way needs them."""
 
+    def __init__(self, audits: AuditRepository, study_id: int, *, number: int) -> None:
+        """Keep audits of the trial `number` of a study."""
+        self._audits, self._study_id, self._number = audits, study_id, number
+        self.save_attack, self.save_checks = audits.save_attack, audits.save_checks
 
-def unpack(content: bytes, shape: tuple[int, ...]) -> Flags:
-    """Read `pack`."""
-    bits = np.unpackbits(np.frombuffer(content, np.uint8), count=int(np.prod(shape)))
-    flags: Flags = bits.astype(bool).reshape(shape)
-    return flags
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> AuditRecord:
+        """Return the trial's audit of that key, as `AuditRepository.open_audit`."""
+        return self._audits.open_audit(
+            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right
+        )
 
 
 def _audit_query(study_id: int, number: int, key: str) -> Any:
@@ -172,27 +159,7 @@ def _record(row: AuditRow, attacks: Sequence[AuditAttackRow]) -> AuditRecord:
         key=row.key,
         settings=row.settings,
         is_right=unpack(row.is_right, (row.n_examples,)),
-        attacks=tuple(_outcome(attack, row.n_examples) for attack in attacks),
+        attacks=tuple(attack_outcome(attack, row.n_examples) for attack in attacks),
         checks=None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
         created_at=row.created_at,
     )
-
-
-def _outcome(row: AuditAttackRow, n_examples: int) -> AttackOutcome:
-    shape = (len(row.epsilons), n_examples)
-    return AttackOutcome(
-        name=row.name,
-        norm=Norm(row.norm),
-        epsilons=tuple(row.epsilons),
-        n_examples=row.n_examples,
-        tried=unpack(row.tried, shape),
-        broken=unpack(row.broken, shape),
-        distances=None if row.distances is None else _distances(row.distances),
-        elapsed_s=row.elapsed_s,
-        details=row.details,
-    )
-
-
-def _distances(content: bytes) -> Distances:
-    values: NDArray[np.float32] = np.frombuffer(content, "<f4").astype(np.float32)
-    return values

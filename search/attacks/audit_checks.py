@@ -49,14 +49,15 @@ class Audited:
         outcomes: of all attacks of the plan.
         effort: of the audit.
         saturation: activation -> fraction of its values at or above the clip, on clean inputs.
-        search_accuracy: the trial's robust accuracy, as the search measured it over the same L-inf radii.
+        search_accuracy: the trial's robust accuracy, as the search measured it over the same L-inf radii; None where
+            no search did, as of a reference model.
     """
 
     target: Target
     outcomes: Sequence[AttackOutcome]
     effort: Effort
     saturation: Mapping[str, float]
-    search_accuracy: float
+    search_accuracy: float | None
 
 
 def audit_checks(audited: Audited, *, on_progress: Callable[[float], None] = lambda _: None) -> tuple[CheckResult, ...]:
@@ -129,11 +130,13 @@ def _attack_checks(audited: Audited) -> list[CheckResult]:
         return max(_broken_alone(target.is_right, outcomes, family, norm) for norm in Norm)
 
     found = float(np.mean(worst_case(target.is_right, outcomes, Norm.LINF).accuracy))
+    search = audited.search_accuracy
+    against = [] if search is None else [at_most("search_against_audit", search - found, _SEARCH_ABOVE_AUDIT)]
     return [
         at_most("transfer_only_successes", alone(_TRANSFER), AUDIT_LIMITS.one_sided),
         at_most("black_box_only_successes", alone(_BLACK_BOX), AUDIT_LIMITS.one_sided),
         at_most("noise_only_successes", alone(_NOISE), AUDIT_LIMITS.one_sided),
-        at_most("search_against_audit", audited.search_accuracy - found, _SEARCH_ABOVE_AUDIT),
+        *against,
     ]
 
 

@@ -14,6 +14,7 @@ from search.cli.export import export
 from search.cli.front import front
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.launch import launch
+from search.cli.reference import reference
 from search.cli.refine import refine
 from search.cli.report import report
 from search.cli.status import status
@@ -28,7 +29,10 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for _command in (launch, worker, status, front, refine, audit, studies, export, report, dashboard, doctor):
+for _command in (
+    *(launch, worker, status, front, refine, audit, reference),
+    *(studies, export, report, dashboard, doctor),
+):
     app.command()(_command)
 app.add_typer(db, name="db")
 

@@ -65,7 +65,7 @@ def _run(memory: "Memory", options: "AuditOptions", *, quiet: bool) -> "AuditRec
     from search.cli.audit_progress import AuditDisplay
 
     console = Console(stderr=True, quiet=quiet)
-    display = AuditDisplay(console)
+    display = AuditDisplay(console, what=f"trial {options.trial.number}")
     with console.status("preparing data and model"):
         auditor = prepare_audit(memory, options, display)
     try:

@@ -5,27 +5,32 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from search.attacks.audit_clock import AuditProgress
+from search.audit import StoredAudit
 from search.cli.durations import left_text
 from search.cli.live_display import LiveDisplay
 from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
-from storage.audits import AuditRecord
 
 
 class AuditDisplay(LiveDisplay):
     """Listens to an audit and draws: attack, share of the work, time left."""
 
-    def __init__(self, console: Console) -> None:
-        """Draw on a console; a live display only where it is a terminal."""
+    def __init__(self, console: Console, *, what: str) -> None:
+        """Draw on a console; a live display only where it is a terminal. `what` names the audited model."""
         super().__init__(console)
+        self._what = what
         self._task = self._progress.add_task("audit", total=1.0, note="")
 
-    def audit_started(self, record: AuditRecord, total: int) -> None:
+    def rename(self, what: str) -> None:
+        """Go on with the audit of another model."""
+        self._what = what
+
+    def audit_started(self, record: StoredAudit, total: int) -> None:
         """Say what is audited, and what an earlier run has done."""
         n_stored = len(record.attacks) + (record.checks is not None)
         stored = f", {n_stored} of them stored already" if n_stored else ""
         self._print(
-            f"audit of trial {record.number}: {len(record.is_right)} test images, clean accuracy "
+            f"audit of {self._what}: {len(record.is_right)} test images, clean accuracy "
             f"{record.is_right.mean():.3f}, {total} steps{stored}",
         )
 

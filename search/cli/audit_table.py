@@ -13,6 +13,7 @@ from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRecord
+from storage.reference_models import ReferenceRecord
 
 _SIGNIFICANT = 0.05
 
@@ -52,9 +53,13 @@ def print_comparison(console: Console, first: int, second: int, comparisons: Seq
 
 
 def audit_values(record: AuditRecord) -> dict[str, Any]:
-    """Return an audit as JSON values; the matrices stay in the database."""
+    """Return the audit of a trial as JSON values; the matrices stay in the database."""
+    return {"trial": record.number, **audited_values(record)}
+
+
+def audited_values(record: AuditRecord | ReferenceRecord) -> dict[str, Any]:
+    """Return as JSON values what an audit of any model found."""
     return {
-        "trial": record.number,
         "created_at": record.created_at.isoformat(),
         "is_complete": record.is_complete,
         "n_examples": len(record.is_right),

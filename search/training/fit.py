@@ -141,6 +141,7 @@ def _run_epoch(
             quantized=plan.quantized,
             jacobian=has_jacobian and number % plan.jacobian_every == 0,
             adversarial=plan.adversarial_weight > 0,
+            clean=plan.adversarial_weight < 1,
         )
         rate = cosine_learning_rate(plan.learning_rate, step=number, total=plan.epochs * plan.batches_per_epoch)
         losses.append(step.run(kind, x, y, learning_rate=rate, seed=(plan.seed, number)).numpy())

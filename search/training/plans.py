@@ -16,12 +16,15 @@ def parent_plan(spec: StudySpec, dataset: Dataset) -> FitPlan:
         learning_rate=settings.learning_rate,
         seed=spec.seed,
         n_classes=dataset.n_classes,
+        adversarial_weight=settings.adversarial_weight,
+        adversarial_epsilon=settings.adversarial_epsilon or 0.0,
     )
 
 
 def candidate_plan(spec: StudySpec, dataset: Dataset, candidate: Candidate, *, seed: int) -> FitPlan:
     """Return how a candidate is trained; the seed is its trial's."""
     training = spec.training
+    epsilon = candidate.training.get("adversarial_epsilon", next(iter(training.adversarial_epsilons), 0.0))
     return FitPlan(
         quantized=True,
         epochs=training.epochs,
@@ -32,5 +35,5 @@ def candidate_plan(spec: StudySpec, dataset: Dataset, candidate: Candidate, *, s
         jacobian_every=training.jr_every,
         jacobian_weights={name: policy.jr_weight for name, policy in candidate.policies.items()},
         adversarial_weight=candidate.training["adversarial_weight"],
-        adversarial_epsilon=training.adversarial_epsilon or 0.0,
+        adversarial_epsilon=epsilon,
     )

@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import search.audit
 from search.attacks.audit_clock import AuditProgress
 from search.attacks.audit_effort import FULL, QUICK, Effort
 from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
-from search.audit import Auditor, AuditParts, plan_digest
+from search.audit import Auditor, AuditParts, StoredAudit, plan_digest
 from search.audit_models import AuditModels, sibling_candidate
 from search.audit_records import compare_audits, latest_audit
 from search.data.dataset import Dataset, Split
@@ -19,13 +20,13 @@ from spaces.audit import AttackOutcome, worst_case
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
-from storage.audits import AuditRecord, AuditRepository
+from storage.audits import AuditRecord, AuditRepository, TrialAudits
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.sql import open_engine
-from tests.builders import build_measurement, claim_trial
+from tests.builders import claim_trial
 from tests.search.attacks.linear_model import LinearModel
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
@@ -44,7 +45,7 @@ class Recorder:
         self.progress: list[AuditProgress] = []
         self._interrupt_at = interrupt_at
 
-    def audit_started(self, record: AuditRecord, total: int) -> None:
+    def audit_started(self, record: StoredAudit, total: int) -> None:
         self.begun_with.append(len(record.attacks))
 
     def audit_progressed(self, progress: AuditProgress) -> None:
@@ -92,7 +93,6 @@ def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         return tuple(step for step in steps if step.attack.name in SHORT)
 
     monkeypatch.setattr(search.audit, "audit_plan", plan)
-    monkeypatch.setattr(search.audit, "load_models", linear_models)
     monkeypatch.setattr(search.audit, "require_toolbox", lambda: None)
 
 
@@ -120,18 +120,18 @@ def make_study(engine: Engine, *models: TrainedModel) -> StudyRecord:
     return study
 
 
-def audit(engine: Engine, study: StudyRecord, trained: TrainedModel, listener: Recorder, **changes) -> AuditRecord:
+def audit(
+    engine: Engine, study: StudyRecord, trained: TrainedModel, listener: Recorder, number: int = 0, **changes
+) -> AuditRecord:
     parts = AuditParts(
-        study=study,
         spec=digits_spec(),
-        trial_number=0,
-        model=trained,
-        measurement=build_measurement(0.5, 0.25, size_bytes=500),
+        models=partial(linear_models, trained, input_range=(0.0, 1.0)),
+        search_accuracy=0.25,
         model_digests={"weights.npz": "a" * 64},
         dataset=dataset(),
         images=IMAGES,
         quick=True,
-        audits=AuditRepository(engine),
+        store=TrialAudits(AuditRepository(engine), study.id, number=number),
         listener=listener,
     )
     return Auditor(replace(parts, **changes)).run()
@@ -195,7 +195,7 @@ def test_two_trials_compare_on_the_same_images(engines: tuple[Engine, Engine], m
     first = audit(engines[0], study, model, Recorder())
     with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit"):
         latest_audit(audits, study, 1)
-    second = audit(engines[0], study, other, Recorder(), trial_number=1, model_digests={"weights.npz": "b" * 64})
+    second = audit(engines[0], study, other, Recorder(), number=1, model_digests={"weights.npz": "b" * 64})
     assert second.id != first.id
     assert latest_audit(audits, study, 1).id == second.id
     comparisons = compare_audits(first, second)

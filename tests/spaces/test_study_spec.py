@@ -170,3 +170,40 @@ def test_warm_start_from_a_parent_that_is_not_used_is_refused(warm_start):
 def test_study_is_not_its_own_warm_start():
     with pytest.raises(SpecError, match=r"warm_start\.study must be another study; 'small' is this one's own name"):
         make_spec(warm_start={"study": "small"})
+
+
+def test_settings_of_the_parent_that_are_off_leave_no_trace_in_the_identity():
+    plain = make_spec()
+    assert set(plain.identity()["parent"]) == {"file", "epochs", "learning_rate", "batch_size"}
+    spelled_out = make_spec(parent={"tune": False, "adversarial_weight": 0.0, "adversarial_epsilon": "4/255"})
+    assert spelled_out.fingerprint == plain.fingerprint
+    robust = make_spec(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255"})
+    tuned = make_spec(parent={"file": "mine.h5", "tune": True})
+    assert len({item.fingerprint for item in (plain, robust, tuned, make_spec(parent={"file": "mine.h5"}))}) == 4
+
+
+def test_identity_of_a_stored_study_is_the_one_it_always_had():
+    # The fingerprint of the digits study before parents could be trained on.
+    assert load_spec("digits", overrides={}).fingerprint.startswith("80dd34344c574316")
+
+
+@pytest.mark.parametrize(
+    ("parent", "message"),
+    [
+        ({"tune": True}, "tune = true needs file"),
+        ({"adversarial_weight": 1.0}, "needs adversarial_epsilon"),
+        ({"adversarial_weight": 2.0, "adversarial_epsilon": 0.1}, r"must lie in \[0, 1\]; got 2"),
+        ({"file": "mine.h5", "adversarial_weight": 1.0, "adversarial_epsilon": 0.1}, "set tune = true"),
+    ],
+)
+def test_settings_of_the_parent_that_would_be_ignored_are_refused(parent, message):
+    with pytest.raises(SpecError, match=message):
+        make_spec(parent=parent)
+
+
+def test_several_radii_of_adversarial_training_are_searched_and_one_is_not():
+    one = make_spec(training={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255"}).training
+    assert (one.adversarial_epsilons, "adversarial_epsilon" in one.choices()) == ((4 / 255,), False)
+    two = make_spec(training={"adversarial_weight": 1.0, "adversarial_epsilon": ["2/255", "4/255"]}).training
+    assert two.choices()["adversarial_epsilon"] == two.adversarial_epsilons == (2 / 255, 4 / 255)
+    assert make_spec().training.adversarial_epsilons == ()

@@ -2,7 +2,7 @@
 
 It has rows in every table.
 
-python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0005.db
+python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0006.db
 """
 
 import sys
@@ -20,6 +20,7 @@ from storage.claims import ClaimRepository, Lease
 from storage.migrations import upgrade
 from storage.parent_leases import ParentLeases
 from storage.records import ParentRecord
+from storage.reference_models import ReferenceModel, ReferenceRepository
 from storage.refinements import RefinementRepository, RefinementRun
 from storage.repository import Repository
 from storage.rungs import RungRepository
@@ -36,6 +37,15 @@ from tests.builders import (
 )
 
 MOMENT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+OUTCOME = AttackOutcome(
+    name="square",
+    norm=Norm.LINF,
+    epsilons=(0.1, 0.2),
+    n_examples=4,
+    tried=np.array([[1, 1, 1, 0], [0, 1, 1, 0]], bool),
+    broken=np.array([[0, 0, 0, 0], [0, 1, 0, 0]], bool),
+)
+CHECKS = [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)]
 
 
 def write_fixture(path: Path) -> None:
@@ -57,6 +67,7 @@ def write_fixture(path: Path) -> None:
     running = claim_trial(claims, study.id, 2, candidate=build_candidate(weight_bits=2))
     repository.save_parent(study.id, ParentRecord(key="p", digest="b" * 64, clean_accuracy=0.5, details={}))
     _write_audit(AuditRepository(engine, clock=lambda: MOMENT), study.id)
+    _write_reference(ReferenceRepository(engine, clock=lambda: MOMENT), study.id)
     _write_worker(engine, running.lease)
     _write_refinement(RefinementRepository(engine, clock=lambda: MOMENT), study.id)
     engine.dispose()
@@ -65,16 +76,16 @@ def write_fixture(path: Path) -> None:
 def _write_audit(audits: AuditRepository, study_id: int) -> None:
     is_right = np.array([True, True, True, False])
     audit = audits.open_audit(study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right)
-    outcome = AttackOutcome(
-        name="square",
-        norm=Norm.LINF,
-        epsilons=(0.1, 0.2),
-        n_examples=4,
-        tried=np.array([[1, 1, 1, 0], [0, 1, 1, 0]], bool),
-        broken=np.array([[0, 0, 0, 0], [0, 1, 0, 0]], bool),
-    )
-    audits.save_attack(audit.id, outcome)
-    audits.save_checks(audit.id, [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)])
+    audits.save_attack(audit.id, OUTCOME)
+    audits.save_checks(audit.id, CHECKS)
+
+
+def _write_reference(references: ReferenceRepository, study_id: int) -> None:
+    is_right = np.array([True, True, True, False])
+    model = ReferenceModel(name="theirs", title="Theirs", size_bytes=900, source={"file": "theirs.tflite"})
+    record = references.open_reference(study_id, model, key="f" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    references.save_attack(record.id, OUTCOME)
+    references.save_checks(record.id, CHECKS)
 
 
 def _write_worker(engine: Engine, lease: Lease) -> None:

@@ -8,7 +8,8 @@ from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
-from storage.audits import AuditRecord, AuditRepository, pack, unpack
+from storage.attack_columns import pack, unpack
+from storage.audits import AuditRecord, AuditRepository
 from storage.claims import ClaimRepository
 from storage.records import StudyRecord
 from tests.builders import claim_trial

@@ -1,0 +1,61 @@
+"""`reference`: networks that others published, audited on a study's test images like its own trials."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.interrupt import EXIT_INTERRUPTED
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+
+if TYPE_CHECKING:
+    from search.bootstrap import Memory
+    from search.reference_setup import ReferenceOptions
+    from storage.reference_models import ReferenceRecord
+
+
+def reference(
+    model: Annotated[str, typer.Option("--model", help="mlcommons-resnet8: both its int8 and its float model.")],
+    study: StudyOption = "cifar",
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most; as for `audit`.")] = 1000,
+    quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work; as for `audit`.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit the models of a family in a study; the same command again goes on where it stopped."""
+    from search.bootstrap import open_memory
+    from search.cli.reference_table import print_references, reference_values
+    from search.reference_setup import ReferenceOptions
+
+    memory = open_memory(storage)
+    options = ReferenceOptions(
+        study=memory.repository.get_study(study), family=model, data_dir=data_dir, images=images, quick=quick
+    )
+    records = _run(memory, options, quiet=as_json)
+    if as_json:
+        sys.stdout.write(json.dumps([reference_values(record) for record in records], indent=1) + "\n")
+        return
+    print_references(Console(), records)
+
+
+def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list[ReferenceRecord]":
+    from search.cli.audit_progress import AuditDisplay
+    from search.reference_setup import prepare_references
+
+    console = Console(stderr=True, quiet=quiet)
+    display = AuditDisplay(console, what=options.family)
+    with console.status("preparing data and models"):
+        audits = prepare_references(memory, options, display)
+    records = []
+    try:
+        with display:
+            for audit in audits:
+                display.rename(audit.model.title)
+                records.append(audit.auditor.run())
+    except KeyboardInterrupt:
+        console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    return records

@@ -1,0 +1,40 @@
+"""How audited reference models look: a table, JSON values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.labels import radius_labels
+from search.cli.audit_table import audited_values
+from spaces.norms import Norm
+from storage.reference_models import ReferenceRecord
+
+
+def print_references(console: Console, records: Sequence[ReferenceRecord]) -> None:
+    """Print a row a model: bytes, clean accuracy, worst case at each radius."""
+    radii = records[0].epsilons
+    table = Table(title=f"{records[0].n_examples} test images", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("reference", no_wrap=True)
+    for heading in ("bytes", "clean", *radius_labels(Norm.LINF, radii), "mean"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in records:
+        values = [f"{value:.3f}" for value in (record.clean_accuracy, *record.worst_case, record.robust_accuracy)]
+        table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *values)
+    if any(record.masking_suspect for record in records):
+        table.caption = "* a masking check fired: the model may be less robust than these figures say"
+    console.print(table)
+
+
+def reference_values(record: ReferenceRecord) -> dict[str, Any]:
+    """Return an audited reference model as JSON values; the matrices stay in the database."""
+    return {
+        "name": record.name,
+        "title": record.title,
+        "size_bytes": record.size_bytes,
+        "source": dict(record.source),
+        "robust_accuracy": record.robust_accuracy,
+        **audited_values(record),
+    }
