@@ -42,7 +42,7 @@ def plot_layer_bytes(info: LayerBytesInfo) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, ticks="")
     figure.update_xaxes(title={"text": "bytes in flash"}, tickformat="~s", ticksuffix="B")
-    figure.update_layout(barmode="stack", bargap=0.3, legend={"y": -0.25})
+    figure.update_layout(barmode="stack", bargap=0.3, legend={"y": -0.25, "traceorder": "normal"})
     subtitle = f"{info.total:,} bytes in all"
     return finish(
         figure, title=info.title, is_synthetic=info.is_synthetic, height=190 + 27 * len(layers), subtitle=subtitle

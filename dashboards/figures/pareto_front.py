@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.figures.frame import finish, metric_axis, note_figure
-from dashboards.infos.pareto_front import FixedPoint, FrontPoint, ParetoFrontInfo
+from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo
+from dashboards.infos.reference_points import FixedPoint
 from dashboards.labels import as_plot_text, format_metric, marked_number, metric_title
 from dashboards.theme import DOMINATED_COLOR, FRONT_COLOR, GREEN, GREY, INK, ORANGE, baseline_style
 from spaces.objectives import Direction, Objective

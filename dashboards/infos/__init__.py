@@ -10,7 +10,8 @@ from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep, hyper
 from dashboards.infos.importance import ImportanceInfo, importance_info
 from dashboards.infos.layer_bytes import LayerBytesInfo, layer_bytes_info
 from dashboards.infos.layer_choices import LayerChoicesInfo, layer_choices_info
-from dashboards.infos.pareto_front import FixedPoint, FrontPoint, ParetoFrontInfo, pareto_front_info
+from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, pareto_front_info
+from dashboards.infos.reference_points import FixedPoint
 from dashboards.infos.robustness_curves import (
     RobustnessCurve,
     RobustnessCurvesInfo,

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from dashboards.fired_checks import FiredCheck, fired_checks
-from dashboards.infos.pareto_front import FixedPoint, FrontPoint, ParetoFrontInfo, detailed_point
+from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, detailed_point
+from dashboards.infos.reference_points import reference_points
 from dashboards.labels import format_metric, marked_number, metric_title
 from dashboards.snapshot import StudySnapshot
 from dashboards.study_view import StudyView
@@ -23,7 +24,6 @@ def front_view_info(
     axes: Sequence[str] | None = None,
     ranges: Ranges | None = None,
     chosen: Collection[int] = (),
-    fixed_points: Sequence[FixedPoint] = (),
 ) -> ParetoFrontInfo:
     """Place the trials of a study on the chosen axes.
 
@@ -35,7 +35,6 @@ def front_view_info(
         axes: names of two or three objectives; all of a study with two, the first three of others by default.
         ranges: objective -> lowest and highest value shown, both included; others are unlimited.
         chosen: trials that stay whatever they share their place with.
-        fixed_points: what is drawn beside the trials, with one value per axis.
 
     Raises:
         SelectionError: an axis is no objective of the study.
@@ -61,7 +60,7 @@ def front_view_info(
         objectives=objectives,
         points=points,
         constraints=details.spec.constraint_values(),
-        fixed_points=tuple(fixed_points),
+        fixed_points=reference_points(details, objectives),
         n_covered=len(shown) - len(drawn),
         is_synthetic=details.study.is_synthetic,
         note=view.empty_note or (None if shown else "no trial lies within the ranges"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dashboards.fired_checks import FiredCheck, fired_checks
 from dashboards.infos.ordering import empty_note
+from dashboards.infos.reference_points import FixedPoint, reference_points
 from dashboards.labels import fired_lines, format_metric, layer_lines, marked_number, metric_title
 from dashboards.snapshot import StudySnapshot
 from spaces.objectives import Constraint, Objective
@@ -44,20 +45,6 @@ class FrontPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedPoint:
-    """A model that no trial of the study is, such as a published one, in the objective space.
-
-    Attributes:
-        values: in the metrics' own units; None where it was not measured, so it is left out of views of that axis.
-        hover: lines for the pointer.
-    """
-
-    name: str
-    values: tuple[float | None, ...]
-    hover: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ParetoFrontInfo:
     """What the Pareto figures show.
 
@@ -95,6 +82,7 @@ def pareto_front_info(snapshot: StudySnapshot) -> ParetoFrontInfo:
         objectives=objectives,
         points=points,
         constraints=snapshot.spec.constraint_values(),
+        fixed_points=reference_points(snapshot, objectives),
         is_synthetic=snapshot.study.is_synthetic,
         note=empty_note(snapshot),
     )

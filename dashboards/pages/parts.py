@@ -1,6 +1,7 @@
 """Pieces of pages as Dash components: tables, facts, links, and figures that can be read as a table too."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -91,7 +92,7 @@ def figure_card(
 ) -> Component:
     """Return a card with a figure, its caption and, for readers without a pointer, the figure's table."""
     config: Any = PLOT_CONFIG  # Dash types it by a class of its own
-    graph = dcc.Graph(id=element_id, figure=go.Figure(layout=BLANK), config=config, responsive=True)
+    graph = dcc.Graph(id=element_id, figure=go.Figure(layout=BLANK), config=config, responsive="auto")
     as_table = html.Details([html.Summary("Show as a table"), html.Div(id=f"{element_id}-table")], className="as-table")
     return section(
         element_id,
@@ -133,6 +134,10 @@ def for_page(figure: go.Figure, screen: dict[str, Any], *, revision: str) -> tup
     is_synthetic = "<span" in (title.subtitle.text or "")
     mark = {"text": "synthetic data", "font": {"size": 13, "color": VERMILLION}} if is_synthetic else {"text": ""}
     figure.update_layout(title={"subtitle": {"text": ""}, **mark}, margin_t=44, uirevision=revision)
+    if not figure.data:
+        # A note has no room to scroll on a narrow page.
+        for annotation in figure.layout.annotations:
+            annotation.text = "<br>".join(wrap(annotation.text, 40))
     drawn = for_dark(figure) if screen.get("theme") == "dark" else figure
     caption = "; ".join(lines)
     return drawn, f"{caption[:1].upper()}{caption[1:]}." if caption else ""

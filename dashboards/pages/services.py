@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from storage.audits import AuditRepository
+from storage.reference_models import ReferenceRepository
 from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.rungs import RungRepository
@@ -38,6 +39,7 @@ class PageServices:
 
     Attributes:
         exports: None where models cannot be exported; the pages then say so in place of the dialog.
+        references: reference models, drawn as fixed points of the front; None where there are none.
         prefix: path under which every URL of the pages lies, with a slash at both ends.
         optuna_url: where the Optuna dashboard over the same database is.
     """
@@ -48,5 +50,6 @@ class PageServices:
     rungs: RungRepository
     refinements: RefinementRepository
     exports: ExportService | None
+    references: ReferenceRepository | None = None
     prefix: str = "/cosearch/"
     optuna_url: str = "/"

@@ -141,11 +141,11 @@ def _study_head(source: StudySource, place: Place) -> Component:
         dcc.Link(
             title,
             href=study_path(prefix, place.study, page),
-            className="tab here" if page is place.page else "tab",
+            className="page-tab here" if page is place.page else "page-tab",
         )
         for page, title in _TITLES.items()
     ]
-    here = [] if place.page is not Page.TRIAL else [html.Span(f"Trial {place.number}", className="tab here")]
+    here = [] if place.page is not Page.TRIAL else [html.Span(f"Trial {place.number}", className="page-tab here")]
     is_synthetic = source.services.repository.get_study(place.study).is_synthetic
     warning = html.P("Synthetic data: a dry run of the pipeline, the figures mean nothing.", className="banner")
     return html.Div(

@@ -14,6 +14,7 @@ from spaces.errors import SelectionError
 from spaces.search_space import BASELINE_NUMBERS
 from storage.audits import AuditRecord
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
+from storage.reference_models import ReferenceRecord
 from storage.trial_summaries import TrialSummary
 
 # A worker that was not seen for so long is not counted as alive, as its trial may be taken over then.
@@ -33,6 +34,7 @@ class _Kept:
     revisions: tuple[RevisionRecord, ...] = ()
     records: dict[int, TrialRecord] = field(default_factory=dict)
     audits: tuple[AuditRecord, ...] = ()
+    references: tuple[ReferenceRecord, ...] = ()
     audits_read_at: float = float("-inf")
     importance: tuple[str, ImportanceInfo] | None = None
 
@@ -80,13 +82,15 @@ class StudySource:
                 front = self.services.repository.front(study.id, revision=revision)
                 members = tuple(record.number for record in front)
             wanted = {*members, *BASELINE_NUMBERS, *chosen} & {trial.number for trial in kept.summaries}
+            self._read_audits(study.id, kept)
             details = StudySnapshot(
                 study=study,
                 trials=tuple(self._records(study.id, kept, wanted)),
                 front_numbers=tuple(sorted(members)),
                 revisions=kept.revisions,
                 baselines=BASELINE_NUMBERS,
-                audits=self._audits(study.id, kept),
+                audits=kept.audits,
+                references=kept.references,
             )
             return StudyView(trials=kept.summaries, details=details)
 
@@ -148,8 +152,9 @@ class StudySource:
         found = {item.number: item for item in read} | kept.records
         return [found[number] for number in sorted(wanted) if number in found]
 
-    def _audits(self, study_id: int, kept: _Kept) -> tuple[AuditRecord, ...]:
+    def _read_audits(self, study_id: int, kept: _Kept) -> None:
         if monotonic() - kept.audits_read_at > _AUDITS_FOR_S:
             kept.audits = tuple(self.services.audits.audits(study_id))
+            references = self.services.references
+            kept.references = () if references is None else tuple(references.references(study_id))
             kept.audits_read_at = monotonic()
-        return kept.audits

@@ -39,6 +39,7 @@ def checks(snapshot: StudySnapshot, trial: TrialRecord) -> list[Component]:
     found += [("audit", check) for check in ((audit.checks if audit else None) or ())]
     if not found:
         return [note("The trial has no checks, as it was not measured.")]
+    found.sort(key=lambda item: item[1].passed)  # what fired stands first
     n_fired = sum(not check.passed for _, check in found)
     said = "No check fired." if n_fired == 0 else f"{n_fired} fired: the robust accuracy is not to be trusted."
     rows: list[list[Content]] = [

@@ -11,6 +11,7 @@ from storage.audits import AuditRepository
 from storage.conversion import plain_json
 from storage.migrations import upgrade
 from storage.records import TrialRecord
+from storage.reference_models import ReferenceRepository
 from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.rungs import RungRepository
@@ -32,6 +33,7 @@ def services_of(engine: Engine, *, exports: ExportService | None = None) -> Page
         workers=WorkerRepository(engine),
         rungs=RungRepository(engine),
         refinements=RefinementRepository(engine),
+        references=ReferenceRepository(engine),
         exports=exports,
     )
 
