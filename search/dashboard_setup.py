@@ -96,6 +96,7 @@ def make_dashboard(memory: Memory, options: DashboardOptions, *, port: int) -> D
         refinements=memory.refinements,
         exports=exports,
         prefix=PREFIX,
+        references=memory.references,
     )
     resources = Resources(
         repository=memory.repository,
@@ -103,6 +104,7 @@ def make_dashboard(memory: Memory, options: DashboardOptions, *, port: int) -> D
         workers=memory.workers,
         rungs=memory.rungs,
         refinements=memory.refinements,
+        references=memory.references,
     )
     application = compose(
         pages=make_pages(services),

@@ -10,7 +10,7 @@ from typing import Any
 import flask
 from werkzeug.exceptions import HTTPException
 
-from dashboards.api.models import Problem
+from dashboards.api.answer import Problem
 from dashboards.api.openapi import openapi_document
 from dashboards.api.operations import OPERATIONS, Operation
 from dashboards.api.resources import Resources

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from dashboards.api.models import Answer, Problem
+from dashboards.api.answer import Answer, Problem
 from dashboards.api.operations import Operation
 
 _SCHEMAS = "#/components/schemas/"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboards.api import models
-from dashboards.api.models import Answer
+from dashboards.api import audit_models, study_models, trial_models, work_models
+from dashboards.api.answer import Answer
 from dashboards.api.parameters import AFTER, LIMIT, NUMBER, REVISION, STATE, STUDY, Parameter
 from dashboards.api.resources import Resources
 
@@ -39,37 +39,43 @@ def _operation(
 
 # fmt: off
 OPERATIONS: tuple[Operation, ...] = (
-    _operation("/studies", Resources.list_studies, models.Studies, "All studies with their progress"),
-    _operation("/studies/{study}", Resources.get_study, models.StudyDetail, "What a study was made from", STUDY),
+    _operation("/studies", Resources.list_studies, study_models.Studies, "All studies with their progress"),
+    _operation("/studies/{study}", Resources.get_study, study_models.StudyDetail, "What a study was made from", STUDY),
     _operation(
-        "/studies/{study}/trials", Resources.list_trials, models.Trials, "Trials, page by page",
+        "/studies/{study}/trials", Resources.list_trials, trial_models.Trials, "Trials, page by page",
         STUDY, STATE, AFTER, LIMIT,
     ),
     _operation(
-        "/studies/{study}/trials/{number}", Resources.get_trial, models.TrialDetail, "One trial", STUDY, NUMBER
+        "/studies/{study}/trials/{number}", Resources.get_trial, trial_models.TrialDetail, "One trial", STUDY, NUMBER
     ),
     _operation(
-        "/studies/{study}/trials/{number}/measurement", Resources.get_measurement, models.Measured,
+        "/studies/{study}/trials/{number}/measurement", Resources.get_measurement, trial_models.Measured,
         "The measurement of a trial", STUDY, NUMBER,
     ),
     _operation(
-        "/studies/{study}/trials/{number}/audits", Resources.list_trial_audits, models.Audits,
+        "/studies/{study}/trials/{number}/audits", Resources.list_trial_audits, audit_models.Audits,
         "The audits of a trial", STUDY, NUMBER,
     ),
     _operation(
-        "/studies/{study}/trials/{number}/rungs", Resources.list_trial_rungs, models.Rungs,
+        "/studies/{study}/trials/{number}/rungs", Resources.list_trial_rungs, work_models.Rungs,
         "What a trial measured at the rungs of early stopping", STUDY, NUMBER,
     ),
     _operation(
-        "/studies/{study}/front", Resources.get_front, models.Front, "The Pareto front, now or at a revision",
+        "/studies/{study}/front", Resources.get_front, trial_models.Front, "The Pareto front, now or at a revision",
         STUDY, REVISION,
     ),
-    _operation("/studies/{study}/revisions", Resources.list_revisions, models.Revisions, "The front's history", STUDY),
-    _operation("/studies/{study}/audits", Resources.list_audits, models.Audits, "All audits of a study", STUDY),
-    _operation("/studies/{study}/workers", Resources.list_workers, models.Workers, "Workers that live", STUDY),
     _operation(
-        "/studies/{study}/refinements", Resources.list_refinements, models.Refinements,
+        "/studies/{study}/revisions", Resources.list_revisions, study_models.Revisions, "The front's history", STUDY
+    ),
+    _operation("/studies/{study}/audits", Resources.list_audits, audit_models.Audits, "All audits of a study", STUDY),
+    _operation("/studies/{study}/workers", Resources.list_workers, work_models.Workers, "Workers that live", STUDY),
+    _operation(
+        "/studies/{study}/refinements", Resources.list_refinements, work_models.Refinements,
         "Candidates trained longer, with several seeds", STUDY,
+    ),
+    _operation(
+        "/studies/{study}/references", Resources.list_references, audit_models.References,
+        "Reference models, audited like the study's trials", STUDY,
     ),
 )
 # fmt: on

@@ -18,6 +18,7 @@ from spaces.norms import Norm
 from storage.audits import AuditRepository
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
+from storage.reference_models import ReferenceModel, ReferenceRepository
 from storage.refinements import RefinementRepository, RefinementRun
 from storage.repository import Repository
 from storage.rungs import RungRepository
@@ -36,6 +37,7 @@ def resources_of(engine: Engine) -> Resources:
         workers=WorkerRepository(engine),
         rungs=RungRepository(engine),
         refinements=RefinementRepository(engine),
+        references=ReferenceRepository(engine),
     )
 
 
@@ -69,6 +71,7 @@ def write_study(engine: Engine) -> None:
     run_trial(claims, study.id, 3, build_failure("loss is not finite"))
     claim_trial(claims, study.id, 4)
     write_audit(engine, study.id)
+    write_reference(engine, study.id)
     WorkerRepository(engine).join(study.id, WorkerIdentity(name="w1", host="node7", pid=1, n_threads=2), within_s=60.0)
     RefinementRepository(engine).save(
         study.id,
@@ -79,24 +82,32 @@ def write_study(engine: Engine) -> None:
     )  # fmt: skip
 
 
+PGD = AttackOutcome(
+    name="pgd",
+    norm=Norm.LINF,
+    epsilons=(0.1, 0.2),
+    n_examples=4,
+    tried=np.array([[True, True, True, False], [True, True, True, False]]),
+    broken=np.array([[True, False, False, False], [True, True, False, False]]),
+    distances=np.array([0.1, 0.2, np.inf, np.nan], dtype=np.float32),
+    elapsed_s=1.0,
+)
+IS_RIGHT = np.array([True, True, True, False])
+SETTINGS = {"n_attacks": 1, "seed": 0}
+
+
 def write_audit(engine: Engine, study_id: int) -> None:
     audits = AuditRepository(engine)
-    is_right = np.array([True, True, True, False])
-    audit = audits.open_audit(study_id, number=0, key="k", settings={"n_attacks": 1, "seed": 0}, is_right=is_right)
-    audits.save_attack(
-        audit.id,
-        AttackOutcome(
-            name="pgd",
-            norm=Norm.LINF,
-            epsilons=(0.1, 0.2),
-            n_examples=4,
-            tried=np.array([[True, True, True, False], [True, True, True, False]]),
-            broken=np.array([[True, False, False, False], [True, True, False, False]]),
-            distances=np.array([0.1, 0.2, np.inf, np.nan], dtype=np.float32),
-            elapsed_s=1.0,
-        ),
-    )
+    audit = audits.open_audit(study_id, number=0, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    audits.save_attack(audit.id, PGD)
     audits.save_checks(audit.id, [CheckResult(name="c", value=float("inf"), bound=1.0, passed=False)])
+
+
+def write_reference(engine: Engine, study_id: int) -> None:
+    references = ReferenceRepository(engine)
+    model = ReferenceModel(name="published", title="Published", size_bytes=96_000, source={"url": "u"})
+    opened = references.open_reference(study_id, model, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    references.save_attack(opened.id, PGD)
 
 
 def open_database(folder: Path) -> Engine:

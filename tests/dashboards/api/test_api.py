@@ -118,6 +118,14 @@ def test_rungs_workers_and_refinements(api):
     assert (run["seed"], run["measurement"]["robust_accuracy"]) == (7, 0.3)
 
 
+def test_reference_models(api):
+    (model,) = api.json("/studies/tiny/references")["references"]
+    assert (model["name"], model["title"], model["size_bytes"]) == ("published", "Published", 96_000)
+    assert model["source"] == {"url": "u"}
+    assert model["robust_accuracy"] == pytest.approx((0.5 + 0.25) / 2)
+    assert (model["is_complete"], model["checks"]) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
