@@ -33,7 +33,7 @@ def bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             plain, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (socket.gaierror, UnicodeError, OverflowError):
+    except (socket.gaierror, UnicodeError):
         raise SetupError(f"--host {host!r} --port {port} is no address that this machine knows.") from None
     listener = socket.socket(family, kind, protocol)
     try:
