@@ -106,7 +106,7 @@ class WorkerRepository:
         """Return study id -> workers alive as `alive` counts them; a study without any is not in it."""
         query = select(WorkerRow.study_id, func.count()).where(_is_alive(within_s)).group_by(WorkerRow.study_id)
         with self._transactions.reading() as session:
-            return {row[0]: row[1] for row in session.execute(query)}
+            return {int(study_id): int(count) for study_id, count in session.execute(query)}
 
     def _check_free_place(self, session: Session, study_id: int, name: str, within_s: float) -> None:
         others = select(func.count()).where(WorkerRow.study_id == study_id, WorkerRow.name != name, _is_alive(within_s))

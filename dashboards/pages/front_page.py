@@ -134,7 +134,6 @@ def register(app: Dash, source: StudySource) -> None:
 
     @app.callback(
         Output("chosen", "data"),
-        Output("front", "clickData"),
         Input("front", "clickData"),
         Input({"type": "choose", "number": ALL}, "n_clicks"),
         Input({"type": "forget", "number": ALL}, "n_clicks"),
@@ -148,7 +147,7 @@ def register(app: Dash, source: StudySource) -> None:
         _forget: list[int | None],
         chosen: dict[str, list[int]] | None,
         place: dict[str, Any] | None,
-    ) -> tuple[dict[str, list[int]], None]:
+    ) -> dict[str, list[int]]:
         # Buttons that were only just drawn arrive as triggers without a click.
         if place is None or not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate
@@ -160,7 +159,12 @@ def register(app: Dash, source: StudySource) -> None:
             number = None if trigger is None or trigger["number"] == "all" else int(trigger["number"])
         if trigger == "front" and number is None:
             raise PreventUpdate
-        return {**(chosen or {}), study: toggled(numbers, number)}, None
+        return {**(chosen or {}), study: toggled(numbers, number)}
+
+    @app.callback(Output("front", "clickData"), Input("chosen", "data"))
+    def forget_click(_chosen: dict[str, list[int]] | None) -> None:
+        # Else a second click on the same point would be no news.
+        return None
 
     comparison.register(app, source)
 

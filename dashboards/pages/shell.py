@@ -59,6 +59,8 @@ def layout(prefix: str, optuna_url: str) -> Component:
                     dcc.Link("cosearch", href=prefix, className="brand"),
                     html.Div(
                         [
+                            # Here and not on the pages, because a poll may end after its page was left.
+                            html.Span(id="live", className="pill", role="status"),
                             html.A("Optuna dashboard", href=optuna_url, className="quiet"),
                             html.Button("Dark theme", id="theme-toggle", type="button", className="quiet"),
                         ],
@@ -82,16 +84,17 @@ def register(app: Dash, source: StudySource) -> None:
         Output("title", "data"),
         Output("stamp", "data"),
         Output("tick", "disabled"),
+        Output("live", "children"),
         Input("url", "pathname"),
     )
     def show(
         pathname: str | None,
-    ) -> tuple[Any, dict[str, Any] | None, str, str | None, bool]:
+    ) -> tuple[Any, dict[str, Any] | None, str, str | None, bool, str]:
         if is_home(pathname, prefix=prefix):
-            return studies_page.layout(source), None, "Studies · cosearch", None, False
+            return studies_page.layout(source), None, "Studies · cosearch", None, False, ""
         place = parse_place(pathname, prefix=prefix)
         if place is None:
-            return _missing("There is no such page.", prefix), None, "Not found · cosearch", None, True
+            return _missing("There is no such page.", prefix), None, "Not found · cosearch", None, True, ""
         try:
             body, stamp, is_done = (
                 _PAGES[place.page](source, place),
@@ -99,14 +102,21 @@ def register(app: Dash, source: StudySource) -> None:
                 source.is_done(place.study),
             )
         except SearchError as error:
-            return _missing(str(error), prefix), None, "Not found · cosearch", None, True
+            return _missing(str(error), prefix), None, "Not found · cosearch", None, True, ""
         data = {"study": place.study, "page": place.page.value, "number": place.number}
         name = f"Trial {place.number}" if place.page is Page.TRIAL else _TITLES[place.page]
-        return [_study_head(source, place), *body], data, f"{name} of {place.study} · cosearch", stamp, is_done
+        return (
+            [_study_head(source, place), *body],
+            data,
+            f"{name} of {place.study} · cosearch",
+            stamp,
+            is_done,
+            live_text(source, place.study),
+        )
 
     @app.callback(
         Output("stamp", "data", allow_duplicate=True),
-        Output("live", "children"),
+        Output("live", "children", allow_duplicate=True),
         Output("tick", "disabled", allow_duplicate=True),
         Input("tick", "n_intervals"),
         State("place", "data"),
@@ -162,7 +172,6 @@ def _study_head(source: StudySource, place: Place) -> Component:
             html.Div(
                 [
                     html.H1(place.study if place.page is not Page.TRIAL else f"{place.study}, trial {place.number}"),
-                    html.Span(live_text(source, place.study), id="live", className="pill", role="status"),
                 ],
                 className="headline",
             ),

@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.dashboard [--json FILE] [--trials 10000] [--rounds 5]
 
-A study of `--trials` finished trials lies in an SQLite file; requests go through the whole WSGI application, guard and
-all, without sockets. A page is all that a browser asks for before it shows its contents: the document, the page's body
-and, on the front, the figure and the table. The first value is the server's first answer, which reads everything; the
-other is the median of the later ones. `own` is this process's own work: on a busy machine only it says something. Optuna's own Pareto front and ours take turns on 1,000 trials.
+A study of `--trials` finished trials lies in an SQLite file; requests go through the whole WSGI application, guard
+and all, without sockets. A page is all that a browser asks for before it shows its contents: the document, the page's
+body and, on the front, the figure and the table. The first value is the server's first answer, which reads
+everything; the other is the median of the later ones. `own` is this process's own work: on a busy machine only it
+says something. Optuna's own Pareto front and ours take turns on 1,000 trials.
 """
 
 import argparse

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from dashboards.pages.services import ExportService, PageServices
 from dashboards.snapshot import StudySnapshot
+from storage import front_ledger
 from storage.audits import AuditRepository
 from storage.conversion import plain_json
 from storage.migrations import upgrade
@@ -53,6 +54,8 @@ def store(engine: Engine, snapshot: StudySnapshot, *, name: str) -> int:
         session.flush()
         session.add_all(_trial_row(study.id, trial) for trial in snapshot.trials)
         session.flush()
+        if not any(item.revision == 0 for item in snapshot.revisions):
+            front_ledger.open_ledger(session, study.id, at=snapshot.study.created_at)
         last = max((item.revision for item in snapshot.revisions), default=0)
         for item in snapshot.revisions:
             session.add(

@@ -9,11 +9,15 @@ import dashboards
 from dashboards import (
     plot_attack_curves,
     plot_audit_curves,
+    plot_front,
     plot_hypervolume,
+    plot_importance,
     plot_layer_choices,
     plot_pareto_front_3d,
     plot_pareto_projections,
     plot_robustness_curves,
+    plot_rung_decisions,
+    plot_timeline,
 )
 from dashboards.infos import (
     audit_curves_info,
@@ -41,6 +45,10 @@ FIGURES: dict[str, Callable[[StudySnapshot], go.Figure]] = {
     "robustness": lambda snapshot: plot_robustness_curves(robustness_curves_info(snapshot)),
     "audits": lambda snapshot: plot_audit_curves(audit_curves_info(snapshot)),
     "attacks": lambda snapshot: plot_attack_curves(robustness_curves_info(snapshot)),
+    "front": plot_front,
+    "importance": plot_importance,
+    "timeline": plot_timeline,
+    "rungs": lambda snapshot: plot_rung_decisions(snapshot, []),
 }
 
 
