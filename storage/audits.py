@@ -87,7 +87,7 @@ class AuditRepository:
                     row.created_at = self._clock()
                     session.add(row)
                     session.flush()
-                return _record(session, row)
+                return _record(row, _attacks(session, [row.id]).get(row.id, ()))
         except IntegrityError:  # another process stored it in between
             audits = [audit for audit in self.audits(study_id, number=number) if audit.key == key]
             return audits[0]
@@ -118,7 +118,9 @@ class AuditRepository:
         if number is not None:
             query = query.where(AuditRow.number == number)
         with self._transactions.reading() as session:
-            return [_record(session, row) for row in session.scalars(query).all()]
+            rows = session.scalars(query).all()
+            attacks = _attacks(session, [row.id for row in rows])
+            return [_record(row, attacks.get(row.id, ())) for row in rows]
 
 
 class TrialAudits:
@@ -140,8 +142,16 @@ def _audit_query(study_id: int, number: int, key: str) -> Any:
     return select(AuditRow).where(AuditRow.study_id == study_id, AuditRow.number == number, AuditRow.key == key)
 
 
-def _record(session: Session, row: AuditRow) -> AuditRecord:
-    query = select(AuditAttackRow).where(AuditAttackRow.audit_id == row.id).order_by(AuditAttackRow.position)
+def _attacks(session: Session, audit_ids: Sequence[int]) -> dict[int, list[AuditAttackRow]]:
+    """Return audit -> its attacks in their order, in one query for all."""
+    query = select(AuditAttackRow).where(AuditAttackRow.audit_id.in_(audit_ids))
+    attacks: dict[int, list[AuditAttackRow]] = {}
+    for row in session.scalars(query.order_by(AuditAttackRow.audit_id, AuditAttackRow.position)):
+        attacks.setdefault(row.audit_id, []).append(row)
+    return attacks
+
+
+def _record(row: AuditRow, attacks: Sequence[AuditAttackRow]) -> AuditRecord:
     return AuditRecord(
         id=row.id,
         study_id=row.study_id,
@@ -149,7 +159,7 @@ def _record(session: Session, row: AuditRow) -> AuditRecord:
         key=row.key,
         settings=row.settings,
         is_right=unpack(row.is_right, (row.n_examples,)),
-        attacks=tuple(attack_outcome(attack, row.n_examples) for attack in session.scalars(query)),
+        attacks=tuple(attack_outcome(attack, row.n_examples) for attack in attacks),
         checks=None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
         created_at=row.created_at,
     )

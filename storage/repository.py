@@ -21,6 +21,7 @@ from storage.sql import masked
 from storage.study_progress import StudyProgress, read_progress
 from storage.study_rows import lock_study, study_row, trial_row
 from storage.transactions import Transactions
+from storage.trial_pages import TrialPage, read_page
 from storage.trial_summaries import TrialSummary, read_summaries
 
 
@@ -158,6 +159,14 @@ class Repository:
         query = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number.in_(numbers))
         with self._transactions.reading() as session:
             return [trial_record(row) for row in session.scalars(query.order_by(TrialRow.number))]
+
+    def trials_page(
+        self, study_id: int, *, after: int | None = None, limit: int = 100, state: TrialState | None = None
+    ) -> TrialPage:
+        """Return the first trials with a larger number than `after`, of one state or of all, by number."""
+        with self._transactions.reading() as session:
+            study_row(session, study_id)
+            return read_page(session, study_id, after=after, limit=limit, state=state)
 
     def summaries(self, study_id: int, *, from_number: int = 0) -> list[TrialSummary]:
         """Return the trials from a number on in brief, by number."""

@@ -77,6 +77,11 @@ def masked(url: str | URL) -> str:
     return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1***@", text))
 
 
+def is_missing(url: str) -> bool:
+    """Return whether a URL names an SQLite file that is not there, which opening it would create."""
+    return url.startswith("sqlite:///") and not Path(make_url(url).database or "").is_file()
+
+
 def check_exists(url: str) -> None:
     """Refuse an SQLite file that is not there, which opening it would create; other databases pass.
 
@@ -86,7 +91,7 @@ def check_exists(url: str) -> None:
     if not url.startswith("sqlite:///"):
         return
     _check_folder(make_url(url))
-    if not Path(make_url(url).database or "").is_file():
+    if is_missing(url):
         raise StorageError(f"there is no database {masked(url)}; `launch` makes one, or give another --storage.")
 
 

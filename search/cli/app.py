@@ -8,6 +8,7 @@ from rich.text import Text
 
 from search.cli.audit import audit
 from search.cli.compare import compare
+from search.cli.dashboard import dashboard
 from search.cli.db import db
 from search.cli.doctor import doctor
 from search.cli.export import export
@@ -29,7 +30,10 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for _command in (launch, worker, status, front, refine, audit, reference, compare, studies, export, report, doctor):
+for _command in (
+    *(launch, worker, status, front, refine, audit, reference, compare),
+    *(studies, export, report, dashboard, doctor),
+):
     app.command()(_command)
 app.add_typer(db, name="db")
 
