@@ -59,9 +59,7 @@ def read_summaries(session: Session, study_id: int, *, from_number: int = 0) -> 
         TrialRow.finished_at,
         *(TrialRow.measurement[name].as_float() for name in METRICS),
     ).where(*chosen)
-    return [
-        _summary(row, failed=fired.get(row.number, ())) for row in session.execute(query.order_by(TrialRow.number))
-    ]
+    return [_summary(row, failed=fired.get(row.number, ())) for row in session.execute(query.order_by(TrialRow.number))]
 
 
 def _fired_checks(session: Session, *chosen: ColumnElement[bool]) -> dict[int, list[Mapping[str, Any]]]:

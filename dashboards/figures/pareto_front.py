@@ -98,7 +98,9 @@ def plot_front(info: ParetoFrontInfo, *, chosen: Collection[int] = ()) -> go.Fig
         _add_points(figure, [point.values for point in ringed], ring)
     subtitle = figure.layout.title.subtitle.text or ""
     if info.n_covered:
-        subtitle += f"{'<br>' if subtitle else ''}{info.n_covered:,} dominated trials lie under others and are not drawn"
+        subtitle += (
+            f"{'<br>' if subtitle else ''}{info.n_covered:,} dominated trials lie under others and are not drawn"
+        )
         figure.update_layout(title={"subtitle": {"text": subtitle}})
     return figure
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.consoles import notices
 from search.cli.options import DEFAULT_STORAGE, StorageOption, StudyOption
 
 
@@ -25,4 +25,4 @@ def report(
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     path = write_report(snapshot, out, chosen=trial)
-    Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    notices().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)

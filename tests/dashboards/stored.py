@@ -65,9 +65,7 @@ def store(engine: Engine, snapshot: StudySnapshot, *, name: str) -> int:
             )
         for number in snapshot.front_numbers:
             entered = next((item.revision for item in snapshot.revisions if item.trial_number == number), last)
-            session.add(
-                FrontEntryRow(study_id=study.id, number=number, entered_revision=entered, left_revision=None)
-            )
+            session.add(FrontEntryRow(study_id=study.id, number=number, entered_revision=entered, left_revision=None))
         return study.id
 
 
