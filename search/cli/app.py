@@ -1,6 +1,7 @@
 """The command line: one file a command; errors of the service become one line and an exit code."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,11 +26,22 @@ from spaces.errors import SearchError
 
 app = typer.Typer(
     name="search",
-    help="Search jointly for per-layer bit widths and Jacobian weights: accurate, hard to fool and small.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _common(
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Before the command: print results and errors alone.")
+    ] = False,
+) -> None:
+    """Search jointly for per-layer bit widths and Jacobian weights: accurate, hard to fool and small."""
+    del quiet  # read where notices are printed, see `search.cli.consoles`
+
+
 for _command in (
     *(launch, worker, status, front, refine, audit, reference, compare),
     *(studies, export, report, dashboard, doctor),

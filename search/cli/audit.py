@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.consoles import notices, results
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, SelectOption, StorageOption, StudyOption
 
 if TYPE_CHECKING:
     from search.audit_setup import AuditOptions
@@ -20,7 +20,7 @@ _INTERRUPTED = 130
 def audit(
     study: StudyOption = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
-    select: Annotated[str, typer.Option("--select", help="knee, best:<objective> or trial:<number>.")] = "knee",
+    select: SelectOption = "knee",
     data_dir: DataDirOption = None,
     images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most.")] = 1000,
     quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work.")] = False,
@@ -46,7 +46,7 @@ def audit(
         from search.audit_setup import AuditOptions
 
         options = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
-        found = _run(memory, options, quiet=as_json)
+        found = _run(memory, options, as_json=as_json)
     compared = None if other is None else compare_audits(found, latest_audit(memory.audits, record, other.number))
     if as_json:
         values = audit_values(found)
@@ -54,17 +54,17 @@ def audit(
             values["comparison"] = {"with": other.number, "radii": comparison_values(compared)}
         sys.stdout.write(json.dumps(values, indent=1) + "\n")
         return
-    console = Console()
+    console = results()
     print_audit(console, study, found)
     if other is not None and compared is not None:
         print_comparison(console, found.number, other.number, compared)
 
 
-def _run(memory: "Memory", options: "AuditOptions", *, quiet: bool) -> "AuditRecord":
+def _run(memory: "Memory", options: "AuditOptions", *, as_json: bool) -> "AuditRecord":
     from search.audit_setup import prepare_audit
     from search.cli.audit_progress import AuditDisplay
 
-    console = Console(stderr=True, quiet=quiet)
+    console = notices(beside_results=True, is_silent=as_json)
     display = AuditDisplay(console, what=f"trial {options.trial.number}")
     with console.status("preparing data and model"):
         auditor = prepare_audit(memory, options, display)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.consoles import results
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 
 if TYPE_CHECKING:
@@ -114,4 +114,4 @@ def _print_all(lines: "list[str] | tuple[str, ...]") -> None:
 
 
 def _print(text: str, style: str | None = None) -> None:
-    Console().print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    results().print(text, style=style, highlight=False, markup=False, soft_wrap=True)

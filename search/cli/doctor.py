@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search.cli.consoles import notices, results
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def doctor(
     from search.health.examination import examine
     from search.health.finding import Status
 
-    console = Console(stderr=True)
+    console = notices(beside_results=True)
     with console.status("looking; importing TensorFlow takes some seconds"):
         findings = list(examine(storage, data_dir=data_dir))
     is_well = all(finding.status is not Status.PROBLEM for finding in findings)
@@ -55,4 +55,4 @@ def _print_table(findings: "Sequence[Finding]") -> None:
         if finding.advice:
             found.append(f"\n-> {finding.advice}", style="italic")
         table.add_row(finding.what, Text(finding.status.value, style=style), found)
-    Console().print(table)
+    results().print(table)

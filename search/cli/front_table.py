@@ -24,18 +24,13 @@ def print_front(console: Console, snapshot: StudySnapshot) -> None:
     """Print the front as a table or why it is empty, the baselines outside it, and the hypervolume of both."""
     info = hypervolume_info(snapshot)
     step = info.steps[-1]
-    outside = tuple(number for number in snapshot.measured_baselines if number not in snapshot.front_numbers)
+    outside = _baselines_outside(snapshot)
     if snapshot.study.is_synthetic:
         console.print(synthetic_warning(), style="red", highlight=False, markup=False, soft_wrap=True)
-    front = trial_table_info(snapshot)
-    if front.rows:
-        title = f"Pareto front of {snapshot.study.name}: {len(front.rows)} trials, revision {step.revision}"
-        console.print(_trial_table(front, title=title))
-    else:
+    if not snapshot.front_numbers:
         console.print(empty_front_words(snapshot), highlight=False, markup=False, soft_wrap=True)
-    if outside:
-        baselines = trial_table_info(replace(snapshot, front_numbers=outside))
-        console.print(_trial_table(baselines, title="baselines that are not on the front"))
+    for table in front_tables(snapshot):
+        console.print(table)
     shown = {*snapshot.front_numbers, *outside}
     if shown & fired_checks(snapshot).keys():
         console.print(f"{SUSPECT_NOTE}, see docs/checks.md", highlight=False, soft_wrap=True)
@@ -43,6 +38,24 @@ def print_front(console: Console, snapshot: StudySnapshot) -> None:
     if info.baseline_hypervolume is not None:
         line += f"; baselines alone (*, widest bits without and with Jacobian terms) {info.baseline_hypervolume:.6g}"
     console.print(line, highlight=False, soft_wrap=True)
+
+
+def front_tables(snapshot: StudySnapshot) -> list[Table]:
+    """Return the front as a table, and the baselines outside it as another; none of those that are empty."""
+    tables = []
+    front, outside = trial_table_info(snapshot), _baselines_outside(snapshot)
+    if front.rows:
+        revision = snapshot.revisions[-1].revision
+        title = f"Pareto front of {snapshot.study.name}: {len(front.rows)} trials, revision {revision}"
+        tables.append(_trial_table(front, title=title))
+    if outside:
+        baselines = trial_table_info(replace(snapshot, front_numbers=outside))
+        tables.append(_trial_table(baselines, title="baselines that are not on the front"))
+    return tables
+
+
+def _baselines_outside(snapshot: StudySnapshot) -> tuple[int, ...]:
+    return tuple(number for number in snapshot.measured_baselines if number not in snapshot.front_numbers)
 
 
 def empty_front_words(snapshot: StudySnapshot) -> str:
@@ -63,7 +76,7 @@ def empty_front_words(snapshot: StudySnapshot) -> str:
 def _trial_table(info: TrialTableInfo, *, title: str) -> Table:
     """Return the rows as a table that fits 80 columns; baselines carry a star."""
     names = [objective.name for objective in info.objectives]
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(title), title_justify="left", pad_edge=False)
     table.add_column("trial", justify="right")
     for name in names:
         table.add_column(_SHORT_HEADINGS.get(name, name), justify="right")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from search.cli.completion import complete_preset
+from search.cli.consoles import notices, results
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
-from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c
 from spaces.errors import SpecError
 
@@ -35,7 +37,9 @@ class EarlyStoppingMode(StrEnum):
 
 
 def launch(
-    study: Annotated[str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.")] = "digits",
+    study: Annotated[
+        str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.", autocompletion=complete_preset)
+    ] = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
     trials: Annotated[int | None, typer.Option("--trials", min=2, help="Trials to train, baselines included.")] = None,
     workers: Annotated[
@@ -73,6 +77,7 @@ def launch(
         typer.Option("--warm-start", metavar="STUDY", help="Try the best trials of this study of the database early."),
     ] = None,
     keep_all: KeepAllOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Search: create the study or go on with it; ends with its Pareto front."""
     from search.bootstrap import LaunchOptions
@@ -101,7 +106,7 @@ def launch(
         keep_all=keep_all,
         overrides=overrides,
     )
-    console = Console()
+    console = notices(beside_results=as_json)
     if engine is Engine.RAY:
         name = _supervise_on_ray(
             console,
@@ -115,7 +120,10 @@ def launch(
     if name is None:
         console.print("stopped; the same command goes on where this one ended")
         raise typer.Exit(EXIT_INTERRUPTED)
-    _print_outcome(console, name, storage)
+    if as_json:
+        _write_outcome(name, storage)
+    else:
+        _print_outcome(console, name, storage)
 
 
 def _check_none_given(of_ray: Mapping[str, Any]) -> None:
@@ -211,6 +219,21 @@ def _store(console: Console, options: "LaunchOptions", *, n_workers: int) -> "tu
     return study, progress
 
 
+def _write_outcome(name: str, storage: str) -> None:
+    import json
+    import sys
+
+    from search.bootstrap import open_memory
+    from search.cli.front_table import front_values
+    from search.cli.status import status_values
+    from search.snapshots import read_snapshot
+
+    memory = open_memory(storage)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
+    values = {"study": status_values(snapshot), "front": front_values(snapshot)}
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
+
+
 def _print_outcome(console: Console, name: str, storage: str) -> None:
     from search.bootstrap import open_memory
     from search.cli.front_table import print_front
@@ -219,5 +242,5 @@ def _print_outcome(console: Console, name: str, storage: str) -> None:
 
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
-    print_front(console, snapshot)
+    print_front(results(), snapshot)
     print_next(console, name, storage, has_front=bool(snapshot.front_numbers))

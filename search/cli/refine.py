@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.consoles import notices, results
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 from spaces.errors import SelectionError, SpecError
@@ -54,7 +54,7 @@ def refine(
     else:
         chosen, seeds = select_candidates(memory.repository, name, select or "knee"), seeds or _SEEDS
         options = RefineOptions(study=record, trials=chosen, epochs=epochs, n_seeds=seeds, data_dir=data_dir)
-        _run(memory, options, quiet=as_json)
+        _run(memory, options, as_json=as_json)
     runs = memory.refinements.runs(record.id, epochs=epochs)
     groups = refined_groups(shown, runs, spec, n_seeds=seeds)
     if not groups:
@@ -64,14 +64,14 @@ def refine(
     if as_json:
         sys.stdout.write(json.dumps(refined_values(record, groups), indent=1) + "\n")
     else:
-        print_refined(Console(), record, groups)
+        print_refined(results(), record, groups)
 
 
-def _run(memory: "Memory", options: "RefineOptions", *, quiet: bool) -> None:
+def _run(memory: "Memory", options: "RefineOptions", *, as_json: bool) -> None:
     from search.cli.refine_progress import RefineProgress
     from search.refine_setup import prepare_refinement
 
-    console = Console(stderr=True, quiet=quiet)
+    console = notices(beside_results=True, is_silent=as_json)
     progress = RefineProgress(console)
     with StopAfterBatch(console) as interrupt:
         with console.status("preparing data and study"):

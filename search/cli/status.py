@@ -2,50 +2,80 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 
+from search.cli.consoles import results
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
+from spaces.errors import SpecError
+
+if TYPE_CHECKING:
+    from dashboards.snapshot import StudySnapshot
 
 
 def status(
-    study: StudyOption = "digits", storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = False
+    study: StudyOption = "digits",
+    storage: StorageOption = DEFAULT_STORAGE,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay and follow the study until its budget is spent, or Ctrl-C.")
+    ] = False,
+    every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks of --watch.")] = 2.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Print how far a study is: trials by state, front, hypervolume, failures."""
-    from dashboards.fired_checks import fired_checks
+    if watch and as_json:
+        raise SpecError("--watch and --json were both given; choose one. A program asks --json again and again.")
     from search.bootstrap import open_memory
     from search.cli.study_names import study_name
-    from search.cli.synthetic import synthetic_warning
     from search.snapshots import read_snapshot
-    from storage.records import TrialState
 
     name = study_name(study)
     memory = open_memory(storage)
+    if watch:
+        from search.cli.status_watch import watch_study
+
+        watch_study(results(), memory, name, every_s=every_s)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
-    counts = {state.value: snapshot.count(state) for state in TrialState}
+    values = status_values(snapshot)
+    if as_json:
+        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+    else:
+        _print_status(results(), values)
+
+
+def status_values(snapshot: "StudySnapshot") -> dict[str, Any]:
+    """Return how far a study is, as JSON values."""
+    from dashboards.fired_checks import fired_checks
+    from storage.records import TrialState
+
     latest = snapshot.revisions[-1]
-    values: dict[str, Any] = {
-        "name": name,
+    return {
+        "name": snapshot.study.name,
         "is_synthetic": snapshot.study.is_synthetic,
         "trial_budget": snapshot.spec.budget.trials,
-        "trials": counts,
+        "trials": {state.value: snapshot.count(state) for state in TrialState},
         "revision": latest.revision,
         "front": list(snapshot.front_numbers),
         "masking_suspects": list(fired_checks(snapshot)),
         "hypervolume": latest.hypervolume,
         "failures": {trial.number: trial.reason for trial in snapshot.trials if trial.state is TrialState.FAILED},
     }
-    if as_json:
-        sys.stdout.write(json.dumps(values, indent=1) + "\n")
-        return
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_status(console: Console, values: dict[str, Any]) -> None:
+    from search.cli.synthetic import synthetic_warning
+
+    def line(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
     marked = f" ({synthetic_warning()})" if values["is_synthetic"] else ""
-    console.print(f"study {name}{marked}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    console.print(f"budget {values['trial_budget']} trials, front {len(values['front'])}, revision {latest.revision}")
-    console.print(f"hypervolume {latest.hypervolume:.6g}")
+    counts = ", ".join(f"{count} {state}" for state, count in values["trials"].items())
+    line(f"study {values['name']}{marked}: {counts}")
+    line(f"budget {values['trial_budget']} trials, front {len(values['front'])}, revision {values['revision']}")
+    line(f"hypervolume {values['hypervolume']:.6g}")
     if values["masking_suspects"]:
-        numbers = ", ".join(map(str, values["masking_suspects"]))
-        console.print(f"masking suspects, see docs/checks.md: {numbers}")
+        line(f"masking suspects, see docs/checks.md: {', '.join(map(str, values['masking_suspects']))}")
     for number, reason in values["failures"].items():
-        console.print(f"trial {number} failed: {reason}", style="red")
+        line(f"trial {number} failed: {reason}", "red")

@@ -3,10 +3,11 @@
 import json
 import sys
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from search.cli.consoles import results
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 from search.cli.synthetic import MARK
 
@@ -36,11 +37,11 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
         return
-    table = Table(title="Studies", title_justify="left")
+    table = Table(title="Studies", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "data", "complete", "stopped", "failed", "front", "hypervolume"):
         table.add_column(heading)
     for row in rows:
         data = f"{row['data']} {MARK}" if row["is_synthetic"] else str(row["data"])
         counts = [str(row[key]) for key in ("complete", "stopped", "failed", "front_size")]
         table.add_row(Text(str(row["name"])), Text(data), *counts, f"{row['hypervolume']:.5g}")
-    Console().print(table)
+    results().print(table)

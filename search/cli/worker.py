@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from search.cli.consoles import is_quiet
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
@@ -44,7 +45,7 @@ def worker(
         sampler=sampler,
         keep_all=keep_all,
     )
-    console = Console(force_terminal=False)
+    console = Console(force_terminal=False, quiet=is_quiet())
     with sigterm_as_ctrl_c(), StopAfterBatch(console) as interrupt:
         if with_stdin:
             stop_with_stdin()

@@ -1,0 +1,85 @@
+"""A study's figures as files for papers: PNG, SVG or PDF, drawn by Kaleido in a Chromium that is at hand."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import plotly.graph_objects as go
+import plotly.io as pio
+
+from dashboards.figures import (
+    plot_attack_curves,
+    plot_hypervolume,
+    plot_layer_choices,
+    plot_pareto_front_3d,
+    plot_pareto_projections,
+    plot_robustness_curves,
+)
+from dashboards.infos import hypervolume_info, layer_choices_info, pareto_front_info, robustness_curves_info
+from dashboards.snapshot import StudySnapshot
+from spaces.errors import ExportError
+
+IMAGE_FORMATS = ("png", "svg", "pdf")
+_WIDTH = 1000  # CSS pixels, the width of a page
+_SCALE = 2.0  # of pixels, so that print looks sharp
+
+
+def study_figures(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None) -> dict[str, go.Figure]:
+    """Return the figures that a study has something to show in, by name.
+
+    Args:
+        snapshot: the study as read.
+        chosen: trials of the robustness curves; None takes the baselines and up to five of the front.
+
+    Raises:
+        SelectionError: a chosen trial does not exist.
+    """
+    figures: dict[str, go.Figure] = {}
+    front = pareto_front_info(snapshot)
+    if not front.note:
+        if len(front.objectives) >= 3:
+            figures["front-3d"] = plot_pareto_front_3d(front)
+        figures["front"] = plot_pareto_projections(front)
+    layers = layer_choices_info(snapshot)
+    if not layers.note:
+        figures["layers"] = plot_layer_choices(layers)
+    hypervolume = hypervolume_info(snapshot)
+    if not hypervolume.note and len(hypervolume.steps) > 1:  # the first one is the empty front
+        figures["hypervolume"] = plot_hypervolume(hypervolume)
+    curves = robustness_curves_info(snapshot, chosen)
+    if not curves.note:
+        figures["robustness"] = plot_robustness_curves(curves)
+        if curves.attacks:
+            figures["attacks"] = plot_attack_curves(curves)
+    return figures
+
+
+def write_images(figures: Mapping[str, go.Figure], folder: Path, *, image_format: str) -> list[Path]:
+    """Write each figure as `<folder>/<name>.<format>` and return the files.
+
+    Raises:
+        ExportError: no such format, nothing to draw, Kaleido or a Chromium is missing, or the folder cannot be written.
+    """
+    if image_format not in IMAGE_FORMATS:
+        raise ExportError(f"images are {', '.join(IMAGE_FORMATS)}; got {image_format!r}.")
+    if not figures:
+        raise ExportError("the study has no figures yet; wait for its first complete trial.")
+    try:
+        from kaleido.errors import ChromeNotFoundError
+    except ImportError as error:
+        raise ExportError(
+            "images need Kaleido: pip install 'cosearch[figures]'; --format html does without."
+        ) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{name}.{image_format}" for name in figures]
+        drawn = list(figures.values())
+        heights = [figure.layout.height for figure in drawn]
+        pio.write_images(drawn, files, width=_WIDTH, height=heights, scale=_SCALE)  # one browser for all
+    except ChromeNotFoundError as error:
+        raise ExportError(
+            "images need a Chromium or Chrome and none was found: install one (Debian: apt-get install chromium), or "
+            "name its file in the variable BROWSER_PATH; --format html does without."
+        ) from error
+    except OSError as error:
+        raise ExportError(f"--out {folder} cannot be written: {error.strerror or error}.") from error
+    return files
