@@ -25,7 +25,17 @@ from search.exporters.c.weight_order import convolution_bytes, plain_bytes, unsi
 from search.exporters.packing import folded_norm, layer_codes
 from search.metrics.memory_plan import WORD_BYTES, Step, patch_bytes, plan_memory, stored_node
 from search.models.quantizers import relu_range
-from search.models.topology import Conv2D, Dense, DepthwiseConv2D, GlobalAveragePool, Layer, Relu, Rescale, Shape, Topology
+from search.models.topology import (
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    GlobalAveragePool,
+    Layer,
+    Relu,
+    Rescale,
+    Shape,
+    Topology,
+)
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
 
@@ -129,9 +139,7 @@ def _lower_step(
         output=step.output,
         shape=_as_image(topology.shapes[step.output]),
         layers=tuple(layers),
-        terms=tuple(
-            _lower_term(topology, name, term, exponent) for name, term in zip(step.terms, terms, strict=True)
-        ),
+        terms=tuple(_lower_term(topology, name, term, exponent) for name, term in zip(step.terms, terms, strict=True)),
         unit_exponent=exponent,
         fraction=fraction,
         max_code=None if result.is_wide else result.largest,
@@ -151,7 +159,9 @@ def _lower_pool(topology: Topology, step: Step, stored: dict[str, _Stored]) -> t
     shape = topology.shapes[step.terms[0]]
     area = math.prod(shape[:-1])
     if area * source.largest >= _INT32_LIMIT or source.zero:
-        raise ExportError(f"node {step.output!r} averages {area} positions of the input or too many; add a layer first.")
+        raise ExportError(
+            f"node {step.output!r} averages {area} positions of the input or too many; add a layer first."
+        )
     lowered = StepProgram(
         output=step.output,
         shape=_as_image(topology.shapes[step.output]),

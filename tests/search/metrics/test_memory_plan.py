@@ -36,7 +36,9 @@ def alive(plan: MemoryPlan, index: int) -> list[tuple[int, int, str]]:
     return sorted(places)
 
 
-@pytest.mark.parametrize("build", [resnet, digits, residual_topology, identity_block_topology, flat_topology, reused_sum])
+@pytest.mark.parametrize(
+    "build", [resnet, digits, residual_topology, identity_block_topology, flat_topology, reused_sum]
+)
 def test_nothing_in_use_overlaps_but_a_result_with_what_it_is_added_to(build: object) -> None:
     assert callable(build)
     topology = build()
