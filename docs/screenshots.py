@@ -1,9 +1,10 @@
-"""`python -m docs.screenshots`: the pictures of the pages, taken from a running dashboard of the stored CIFAR-10 study."""
+"""`python -m docs.screenshots`: pictures of the pages, from a dashboard of a copy of the stored CIFAR-10 study."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -19,19 +20,22 @@ _LARGEST_BYTES = 200_000
 
 
 def main() -> None:
-    """Start the dashboard, take a picture of the studies and the front, and stop it.
+    """Start the dashboard, take a picture of the studies, and stop it.
 
     Raises:
         RuntimeError: the dashboard does not answer, or a picture is too large for the documentation.
     """
-    command = [sys.executable, "-m", "search", "dashboard", "--storage", str(_STORAGE), "--port", str(_PORT)]
-    server = subprocess.Popen(command)
-    try:
-        _wait(server)
-        _take({"studies": "/cosearch/"})
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(_STORAGE, folder)  # opening a database may upgrade its schema
+        server = subprocess.Popen(
+            [sys.executable, "-m", "search", "dashboard", "--storage", copy, "--port", str(_PORT)]
+        )
+        try:
+            _wait(server)
+            _take({"studies": "/cosearch/"})
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _wait(server: "subprocess.Popen[bytes]") -> None:
