@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def _wait(server: "subprocess.Popen[bytes]") -> None:
             raise RuntimeError(f"the dashboard ended with exit code {server.returncode}; its last line says why.")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{_PORT}/cosearch/", timeout=5).close()
-        except urllib.error.URLError:
+        except OSError:  # refused, or the first answer takes longer
             time.sleep(0.5)
         else:
             return
