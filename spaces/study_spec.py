@@ -37,6 +37,13 @@ class LayerRule(Section):
     """Narrows or ties the choices of the layers whose name matches a shell-style pattern.
 
     With `tie`, all matched layers share one parameter for each field that the rule names.
+
+    Attributes:
+        match: shell-style pattern on layer names; it must match a layer.
+        weight_bits: the weight bit widths these layers choose from.
+        activation_bits: the bit widths of the activations that follow these layers.
+        jr_weight: the Jacobian weights these layers choose from; they must contain 0.
+        tie: whether the matched layers share one choice.
     """
 
     match: str
@@ -53,7 +60,15 @@ class LayerRule(Section):
 
 
 class LayerChoices(Section):
-    """The choices of every quantizable layer, and rules that narrow or tie some of them."""
+    """The choices of every quantizable layer, and rules that narrow or tie some of them.
+
+    Attributes:
+        weight_bits: bit widths of a layer's weights; 1 is binary.
+        activation_bits: bit widths of the activation that follows a layer.
+        jr_weight: weights of a layer's Jacobian term; they must contain 0.
+        two_bit_quantizer: what 2 bits mean for weights, "quantized_bits" or "ternary".
+        rules: narrow or tie some layers; the last rule that matches wins.
+    """
 
     weight_bits: WeightBits = (2, 3, 4, 6, 8)
     activation_bits: ActivationBits = (3, 4, 6, 8)
@@ -125,6 +140,9 @@ class TrainingSpec(Section):
 
     Attributes:
         epochs: epochs of quantization-aware training, the trial's fidelity.
+        batch_size: examples of a training step.
+        learning_rate: step size of the optimizer.
+        weight_decay: weight decay of the optimizer; 0 is off.
         start: "parent" starts from the float parent's weights, "scratch" from random ones.
         jr_fraction: part of each batch that the Jacobian term looks at, in (0, 1]; the estimate stays unbiased.
         jr_every: the Jacobian term is taken every k-th step with k times its weight.
@@ -230,7 +248,11 @@ class RobustnessSpec(Section):
 
 
 class BudgetSpec(Section):
-    """How much is spent: trials that are trained, baselines included."""
+    """How much is spent: trials that are trained, baselines included.
+
+    Attributes:
+        trials: trials that are trained, the two baselines included.
+    """
 
     trials: Annotated[Integer, Field(ge=2)] = 40
 
@@ -243,7 +265,12 @@ def _constraint(value: Any) -> Any:
 
 
 class ObjectiveSpec(Section):
-    """One objective and the value that is worth nothing (a coordinate of the hypervolume's reference point)."""
+    """One objective and the value that is worth nothing (a coordinate of the hypervolume's reference point).
+
+    Attributes:
+        name: the metric.
+        reference: the value that is worth nothing, in the metric's unit.
+    """
 
     name: str
     reference: Number
@@ -261,6 +288,22 @@ class StudySpec(Section):
     """Everything that defines a study; two runs with equal specs, data and versions are the same study.
 
     A target is given by name or file and stored with its content: what the study meant does not change with the file.
+
+    Attributes:
+        name: what commands call the study; without it, the file's name.
+        seed: seed of everything random.
+        data: which data, and how it is split.
+        topology: which network family.
+        layers: what each layer may choose.
+        training: how a candidate is trained.
+        parent: the float network that candidates start from.
+        robustness: how candidates are attacked.
+        objectives: what is optimized, at least two metrics.
+        constraints: bounds such as "size_bytes <= 40000"; a trial that breaks one is infeasible.
+        early_stopping: whether trainings that fall behind are stopped.
+        warm_start: what is known before the first trial.
+        target: the device that exports are for, a preset or a TOML file; narrows choices and sets limits.
+        budget: how much is spent.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
