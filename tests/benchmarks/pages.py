@@ -1,6 +1,6 @@
 """How long the server takes for its pages, with 10,000 trials stored: `python -m tests.benchmarks.pages [--trials N]`.
 
-Prints for each answer the wall time, the processor time of this process, and the size. "cold" is the first after a start.
+Prints for each answer the wall time, the processor time of this process, and the size; "cold" is the first one.
 """
 
 import argparse

@@ -4,10 +4,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import FakeExports
-from tests.browser.looking import open_page, overflow_px, settle, violations, visit
+from tests.browser.looking import WAIT_MS, open_page, overflow_px, settle, violations, visit
 from tests.dashboards.builders import edge_cases
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=WAIT_MS)
 
 PAGES = ("", "study/cifar/front", "study/cifar/layers", "study/cifar/progress", "study/cifar/trial/12")
 
@@ -150,5 +151,8 @@ def _click_point(page: Page, trace: str, index: int) -> None:
         }""",
         [trace, index],
     )
+    page.mouse.move(*place)
+    page.wait_for_selector("#front .hoverlayer .hovertext")  # Plotly knows what is clicked only once it hovers
     page.mouse.click(*place)
+    page.mouse.move(0, 0)
     settle(page)

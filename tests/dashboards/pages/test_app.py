@@ -40,7 +40,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 
 
 def call(client: FlaskClient, output: str, values: Mapping[str, Any], *, changed: str = "") -> dict[str, Any] | None:
-    """Call the first of the server's callbacks that has an output beginning with `output`, as a browser does; None where it updates nothing."""
+    """Call the first callback with an output that begins so, as a browser does; None where it updates nothing."""
     known = [item for item in client.get("/cosearch/_dash-dependencies").json if not item["clientside_function"]]
     callback = next(
         item for item in known if any(part.startswith(output) for part in item["output"].strip(".").split("..."))
