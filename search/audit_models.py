@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from search.attacks.audit_plan import Surrogates
-from search.attacks.base import Inputs
+from search.attacks.base import Classifier, Inputs
 from search.metrics.saturation import saturated_fractions
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
@@ -26,7 +26,7 @@ class AuditModels:
         saturation: returns for clean inputs [n, ...] activation -> fraction of its values at or above the clip.
     """
 
-    target: NetworkClassifier
+    target: Classifier
     surrogates: Surrogates
     saturation: Callable[[Inputs], dict[str, float]]
 

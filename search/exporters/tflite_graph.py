@@ -185,7 +185,7 @@ def _fold(model: TrainedModel, layer: Layer) -> _FoldedKernel:
     values = codes * (per_channel[:, None] if isinstance(layer, DepthwiseConv2D) else per_channel)
     if isinstance(layer, Dense):
         values = values[None, None]
-    return _FoldedKernel(values=values.astype(np.float32), scale=scale, bias=bias)
+    return _FoldedKernel(values=values.astype(np.float32), scale=scale, bias=bias.astype(np.float32))
 
 
 def _unquantized_ends(topology: Topology) -> set[str]:
