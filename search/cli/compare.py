@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.consoles import notices, results
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 
@@ -41,7 +41,7 @@ def compare(
     if as_json:
         sys.stdout.write(json.dumps(comparison_values(info), indent=1) + "\n")
         return
-    print_comparison(Console(), study, info)
+    print_comparison(results(), study, info)
 
 
 def _audit_missing(
@@ -53,7 +53,7 @@ def _audit_missing(
     from search.reference_setup import ReferenceOptions, prepare_references
     from search.references import family_of
 
-    console = Console(stderr=True, quiet=quiet)
+    console = notices(beside_results=True, is_silent=quiet)
     record = memory.repository.get_study(study)
     options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
     display = AuditDisplay(console, what=reference)

@@ -1,12 +1,14 @@
 """`export`: chosen models, in formats that other tools load, each read back and measured before it is called done."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from search.cli.options import DEFAULT_STORAGE, DataDirOption, StorageOption, StudyOption
+from search.cli.consoles import notices, results
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 from search.exporters.names import FORMATS
 from spaces.targets import load_target, target_names
 
@@ -27,10 +29,11 @@ def export(
     ] = Path("exported"),
     data_dir: DataDirOption = None,
     examples: Annotated[int, typer.Option("--examples", min=10, help="Test examples to check on, at most.")] = 1000,
+    as_json: JsonOption = False,
 ) -> None:
     """Export models of the front."""
     from search.bootstrap import open_memory
-    from search.cli.export_table import print_exported
+    from search.cli.export_table import exported_values, print_exported
     from search.cli.study_names import study_name
     from search.selection import select_trials
 
@@ -39,9 +42,9 @@ def export(
     memory = open_memory(storage)
     record = memory.repository.get_study(name)
     trials = select_trials(memory.repository, name, select or ["knee"])
-    console = Console()
-    progress = Console(stderr=True)
-    with progress.status("loading TensorFlow") as status:
+    console = results()
+    exported = []
+    with notices(beside_results=True).status("loading TensorFlow") as status:
         from search.export_setup import ExportOptions, export_trials
 
         options = ExportOptions(
@@ -54,4 +57,8 @@ def export(
             examples=examples,
         )
         for trial, folder in export_trials(memory, options, status.update):
-            print_exported(console, record, trial, folder)
+            exported.append(exported_values(folder))
+            if not as_json:
+                print_exported(console, record, trial, folder)
+    if as_json:
+        sys.stdout.write(json.dumps(exported, indent=1) + "\n")

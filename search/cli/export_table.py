@@ -28,6 +28,13 @@ def print_exported(console: Console, study: StudyRecord, trial: TrialRecord, fol
     console.print(f"exported and checked: {folder}", highlight=False, markup=False, soft_wrap=True)
 
 
+def exported_values(folder: Path) -> dict[str, Any]:
+    """Return where an export lies, and the figures of its manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    kept = {key: manifest[key] for key in ("study", "trial", "trained_figures", "cost", "formats")}
+    return {"folder": str(folder), **kept}
+
+
 def _print_table(console: Console, manifest: dict[str, Any]) -> None:
     trained = manifest["trained_figures"]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"on {trained['n_examples']} test examples")

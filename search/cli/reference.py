@@ -5,8 +5,8 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.consoles import notices, results
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 
@@ -38,14 +38,14 @@ def reference(
     if as_json:
         sys.stdout.write(json.dumps([reference_values(record) for record in records], indent=1) + "\n")
         return
-    print_references(Console(), records)
+    print_references(results(), records)
 
 
 def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list[ReferenceRecord]":
     from search.cli.audit_progress import AuditDisplay
     from search.reference_setup import prepare_references
 
-    console = Console(stderr=True, quiet=quiet)
+    console = notices(beside_results=True, is_silent=quiet)
     display = AuditDisplay(console, what=options.family)
     with console.status("preparing data and models"):
         audits = prepare_references(memory, options, display)
