@@ -240,22 +240,17 @@ class OptunaStudy:
     ) -> None:
         storage = self._study._storage
         with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # told before, maybe by another worker
-            if (trial_id := self._trial_id(number)) is not None:
-                write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
-
-    def _trial_id(self, number: int) -> int | None:
-        """Return Optuna's key of a trial; None where there is no such trial."""
-        try:
-            return self._study._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-        except KeyError:
-            return None
+            try:
+                trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+            except KeyError:  # there is no such trial
+                return
+            write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
         """Return a handle on a trial that Optuna counts as running, whichever process began it."""
-        trial_id = self._trial_id(number)
-        if trial_id is None or self._study._storage.get_trial(trial_id).state is not TrialState.RUNNING:
-            return None
-        return optuna.trial.Trial(self._study, trial_id)
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ids = [trial._trial_id for trial in running if trial.number == number]
+        return optuna.trial.Trial(self._study, ids[0]) if ids else None
 
 
 def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:
