@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from search.sampler_history import SamplerHistory
 from search.samplers import SAMPLERS, GivenParams, MakeSampler, NumberedSampler, check_sampler
-from search.trial_writes import one_transaction, params_at_once, write_result
+from search.trial_writes import long_read, one_transaction, params_at_once, write_result
 from spaces.errors import SelectionError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
@@ -194,8 +194,8 @@ class OptunaStudy:
                 self._study.sampler.sample_independent(self._study, stored, name, distribution)
 
     def unfinished(self) -> list[int]:
-        """Return the numbers of the trials that Optuna counts as running."""
-        with _optuna_calls(self._url):
+        """Return the numbers of the trials that Optuna counts as running; a worker's first call, which reads all."""
+        with _optuna_calls(self._url), long_read(self._study._storage):
             return [trial.number for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def resume(self, number: int) -> Proposal:
