@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from search.sampler_history import SamplerHistory
 from search.samplers import SAMPLERS, GivenParams, MakeSampler, NumberedSampler, check_sampler
-from search.trial_writes import one_transaction, params_at_once, write_result
+from search.trial_writes import long_read, one_transaction, params_at_once, write_result
 from spaces.errors import SelectionError, StorageError, StudyMismatchError
 from spaces.objectives import Objective
 from spaces.search_space import ParamValue, SearchSpace
@@ -194,8 +194,8 @@ class OptunaStudy:
                 self._study.sampler.sample_independent(self._study, stored, name, distribution)
 
     def unfinished(self) -> list[int]:
-        """Return the numbers of the trials that Optuna counts as running."""
-        with _optuna_calls(self._url):
+        """Return the numbers of the trials that Optuna counts as running; a worker's first call, which reads all."""
+        with _optuna_calls(self._url), long_read(self._study._storage):
             return [trial.number for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def resume(self, number: int) -> Proposal:
@@ -240,22 +240,17 @@ class OptunaStudy:
     ) -> None:
         storage = self._study._storage
         with _optuna_calls(self._url), suppress(UpdateFinishedTrialError):  # told before, maybe by another worker
-            if (trial_id := self._trial_id(number)) is not None:
-                write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
-
-    def _trial_id(self, number: int) -> int | None:
-        """Return Optuna's key of a trial; None where there is no such trial."""
-        try:
-            return self._study._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-        except KeyError:
-            return None
+            try:
+                trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+            except KeyError:  # there is no such trial
+                return
+            write_result(storage, trial_id, state, values=values, violations=violations, reason=reason)
 
     def _running_trial(self, number: int) -> optuna.trial.Trial | None:
         """Return a handle on a trial that Optuna counts as running, whichever process began it."""
-        trial_id = self._trial_id(number)
-        if trial_id is None or self._study._storage.get_trial(trial_id).state is not TrialState.RUNNING:
-            return None
-        return optuna.trial.Trial(self._study, trial_id)
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ids = [trial._trial_id for trial in running if trial.number == number]
+        return optuna.trial.Trial(self._study, ids[0]) if ids else None
 
 
 def open_optuna_storage(url: str) -> optuna.storages.BaseStorage:

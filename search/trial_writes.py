@@ -60,6 +60,21 @@ def one_transaction(storage: BaseStorage) -> Iterator[None]:
 
 
 @contextmanager
+def long_read(storage: BaseStorage) -> Iterator[None]:
+    """Read in the block for as long as it takes, in one transaction, which holds no lock that others wait for.
+
+    Optuna makes its trials of the rows while its transaction is open, 20 s for ten thousand; a server would end the
+    connection as idle, and a worker of a long study could never start.
+    """
+    database = _database(storage)
+    with one_transaction(storage):
+        if database is not None and database.engine.dialect.name == "postgresql":
+            connection = database.scoped_session().connection()
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+
+
+@contextmanager
 def params_at_once(trial: optuna.trial.Trial) -> Iterator[None]:
     """Write the parameters that are suggested for a trial in the block at its end, in one statement.
 

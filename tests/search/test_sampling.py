@@ -268,6 +268,23 @@ def test_trial_that_an_outage_cut_off_while_it_was_asked_for_is_asked_for_again(
     assert study.ask().number == 1
 
 
+def test_trial_whose_parameters_another_worker_drew_in_the_same_moment_is_proposed_as_it_is_stored(tmp_path):
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    first, second = (open_study(open_optuna_storage(url)) for _ in range(2))
+    run_trials(first, 2)
+    stored_first = []
+
+    def is_new(_params: object) -> bool:
+        stored_first.append(second.resume(2))  # as a worker that starts and finds it begun
+        return True
+
+    with pytest.raises(StorageError) as raised:
+        first.ask_at_random(is_new)
+    assert raised.value.is_transient
+    assert [first.ask()] == stored_first
+    assert first.ask().number == 3
+
+
 def test_error_of_optunas_tables_that_does_not_pass_says_so(tmp_path, monkeypatch):
     study = open_study(open_optuna_storage(f"sqlite:///{tmp_path / 'studies.db'}"))
 
@@ -280,14 +297,27 @@ def test_error_of_optunas_tables_that_does_not_pass_says_so(tmp_path, monkeypatc
     assert not raised.value.is_transient
 
 
-def test_trial_that_another_worker_tells_at_the_same_time_is_left_to_it(storage, monkeypatch):
-    first, second = open_study(storage), open_study(storage)
+def test_trial_that_another_worker_tells_at_the_same_time_is_left_to_it(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    first, second = (open_study(open_optuna_storage(url)) for _ in range(2))
     number = first.ask().number
-    handle = first._running_trial(number)
-    second.tell_complete(number, [0.5, 100.0], violations=[-1.0])
-    monkeypatch.setattr(first, "_running_trial", lambda _: handle)
-    first.tell_complete(number, [0.5, 100.0], violations=[-1.0])
-    assert stored(storage).trials[0].values == [0.5, 100.0]
+    look_up = first._study._storage.get_trial_id_from_study_id_trial_number
+
+    def look_up_late(*arguments: int) -> int:
+        second.tell_complete(number, [0.5, 100.0], violations=[-1.0])
+        return look_up(*arguments)
+
+    monkeypatch.setattr(first._study._storage, "get_trial_id_from_study_id_trial_number", look_up_late)
+    first.tell_complete(number, [0.9, 200.0], violations=[-2.0])
+    (trial,) = stored(open_optuna_storage(url)).trials
+    assert trial.values == [0.5, 100.0]
+    assert list(trial.constraints.values()) == [-1.0]
+
+
+def test_trial_that_optuna_does_not_know_is_not_told(storage):
+    study = open_study(storage)
+    study.tell_failed(99, reason="of a database that was restored")
+    assert stored(storage).trials == []
 
 
 def test_stopped_trial_is_pruned_with_what_it_broke(storage):

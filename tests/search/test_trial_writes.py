@@ -9,7 +9,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from search.sampling import open_optuna_storage
-from search.trial_writes import one_transaction, params_at_once, write_result
+from search.trial_writes import long_read, one_transaction, params_at_once, write_result
 
 CHOICES = {f"p{index}": (1, 2, 4) for index in range(5)}
 
@@ -97,3 +97,24 @@ def test_finished_trial_keeps_its_result(study):
     with pytest.raises(UpdateFinishedTrialError):
         write_result(study._storage, trial_id, TrialState.COMPLETE, values=[0.9, 200.0], **result)
     assert study.get_trials()[0].values == [0.5, 100.0]
+
+
+@pytest.mark.postgres
+def test_history_that_takes_long_to_read_is_read_to_its_end(postgres_server, monkeypatch):
+    storage = open_optuna_storage(postgres_server.create_database())
+    study = optuna.create_study(storage=storage)
+    study.ask()
+    build, limits = storage._build_frozen_trial_from_trial_model, []
+
+    def note_limit(trial: Any) -> optuna.trial.FrozenTrial:
+        show = "SHOW idle_in_transaction_session_timeout"
+        limits.append(storage.scoped_session().connection().exec_driver_sql(show).scalar())
+        return build(trial)
+
+    monkeypatch.setattr(storage, "_build_frozen_trial_from_trial_model", note_limit)
+    with long_read(study._storage):
+        assert len(study.get_trials()) == 1
+    study.get_trials()
+    assert limits == ["0", "1min"]
+    storage.scoped_session.remove()
+    storage.engine.dispose()
