@@ -120,7 +120,7 @@ def test_tflite_that_is_too_large_for_the_flash_is_refused(tmp_path: Path) -> No
 def test_other_answers_fail_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     pytest.importorskip("qonnx" if name == "qonnx" else "ai_edge_litert")
     module = qonnx_exporter if name == "qonnx" else tflite_exporter
-    run = module.run_fresh  # type: ignore[attr-defined]
+    run = module.run_fresh
     monkeypatch.setattr(module, "run_fresh", lambda *given: -run(*given))
     with pytest.raises(ExportError, match=r"gives (other logits than|the trained network's answer on)"):
         export(name, tmp_path, residual_topology(), shift=1)
