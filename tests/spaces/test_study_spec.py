@@ -170,3 +170,20 @@ def test_warm_start_from_a_parent_that_is_not_used_is_refused(warm_start):
 def test_study_is_not_its_own_warm_start():
     with pytest.raises(SpecError, match=r"warm_start\.study must be another study; 'small' is this one's own name"):
         make_spec(warm_start={"study": "small"})
+
+
+def test_keys_for_recordings_leave_no_trace_where_they_are_not_given():
+    data = {"name": "digits", "validation_examples": 100, "attack_examples": 50}
+    unused = make_spec(data={**data, "keywords": [], "shift_frames": 0})
+    assert unused.identity()["data"].keys() == {
+        "name", "loader", "validation_examples", "attack_examples", "flip", "shift_pixels"
+    }  # fmt: skip
+    assert unused.fingerprint == make_spec(data=data).fingerprint
+    used = make_spec(data={**data, "keywords": ["up"], "shift_frames": 2})
+    assert (used.identity()["data"]["keywords"], used.identity()["data"]["shift_frames"]) == (["up"], 2)
+
+
+@pytest.mark.parametrize("keywords", [["up", "up"], ["silence"], ["unknown"], [""], ["_background_noise_"]])
+def test_keywords_that_are_no_words_are_refused(keywords):
+    with pytest.raises(SpecError, match="words must be"):
+        make_spec(data={"name": "digits", "validation_examples": 100, "attack_examples": 50, "keywords": keywords})
