@@ -5,10 +5,7 @@ Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html
 
 import gzip
 import io
-import lzma
 import tarfile
-import tokenize
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,27 +18,13 @@ from numpy.typing import NDArray
 
 from search.data.cifar10_pickle import PICKLE_ERRORS, read_pickled_batch
 from search.data.dataset import RawData
+from search.data.image_files import damaged, raw_images, read_arrays
 from spaces.errors import DataError
 
 OFFICIAL_COUNTS = (50_000, 10_000)  # train, test
 NPZ = "cifar10.npz"
-_IMAGE_SHAPE = (32, 32, 3)
+_WHAT = "CIFAR-10"
 _PIXELS = 3 * 32 * 32
-
-# What a damaged zip or array header was seen to raise: zipfile a RuntimeError for a feature it lacks, NumPy's header
-# parser a TokenError.
-_NPZ_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-    lzma.LZMAError,
-)
 
 Counts: TypeAlias = tuple[int, int]
 ReadMember: TypeAlias = Callable[[str], bytes]
@@ -76,14 +59,8 @@ def read_npz(path: Path, *, expected: Counts | None = OFFICIAL_COUNTS) -> RawDat
     Raises:
         DataError: the file is damaged or does not hold these arrays.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            parts = {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-            n_inexact = len(archive["test_jpeg_idx"]) if "test_jpeg_idx" in archive else 0
-    except KeyError as error:
-        raise DataError(f"{path}: {error.args[0]}; it must hold x_train, y_train, x_test and y_test.") from error
-    except _NPZ_ERRORS as error:
-        raise _damaged(path, error) from error
+    parts = read_arrays(path, what=_WHAT, optional=("test_jpeg_idx",))
+    n_inexact = len(parts.get("test_jpeg_idx", ()))
     note = f"{n_inexact} of the test images were JPEG-compressed, the others are the published ones"
     return _raw_data(parts, path, expected, is_exact=n_inexact == 0, note=note if n_inexact else "")
 
@@ -101,7 +78,7 @@ def read_archive(path: Path, batch_format: BatchFormat, *, expected: Counts | No
         with tarfile.open(fileobj=content, mode="r:") as archive:
             return _read_batches(partial(_member, archive, batch_format.folder), batch_format, path, expected)
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, _WHAT, error) from error
 
 
 def _member(archive: tarfile.TarFile, folder: str, name: str) -> bytes:
@@ -130,7 +107,7 @@ def _read_batch(read: ReadMember, name: str, batch_format: BatchFormat, path: Pa
     try:
         pixels, labels = batch_format.parse(read(name))
     except (*PICKLE_ERRORS, OSError, tarfile.TarError) as error:
-        raise _damaged(path / name, error) from error
+        raise damaged(path / name, _WHAT, error) from error
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
         raise DataError(
             f"{path / name}: pixels must be uint8 of shape [n, {_PIXELS}]; got {pixels.dtype} {pixels.shape}."
@@ -142,43 +119,17 @@ def _read_batch(read: ReadMember, name: str, batch_format: BatchFormat, path: Pa
 def _raw_data(
     parts: Mapping[str, NDArray[Any]], path: Path, expected: Counts | None, *, is_exact: bool = True, note: str = ""
 ) -> RawData:
-    for name in ("x_train", "x_test"):
-        array = parts[name]
-        if array.dtype != np.uint8 or array.shape[1:] != _IMAGE_SHAPE:
-            raise DataError(f"{path}: {name} must be uint8 of shape [n, 32, 32, 3]; got {array.dtype} {array.shape}.")
     counts = (len(parts["x_train"]), len(parts["x_test"]))
     if expected is not None and counts != expected:
         raise DataError(
             f"{path}: must hold {expected[0]} training and {expected[1]} test images; got {counts[0]} and {counts[1]}."
         )
-    try:
-        return RawData(
-            name="cifar10",
-            x_train=np.ascontiguousarray(parts["x_train"]),
-            y_train=parts["y_train"].reshape(-1),  # Keras keeps labels as [n, 1]
-            x_test=np.ascontiguousarray(parts["x_test"]),
-            y_test=parts["y_test"].reshape(-1),
-            input_scale=1 / 255,
-            input_range=(0.0, 1.0),
-            n_classes=10,
-            image=True,
-            is_exact=is_exact,
-            note=note,
-        )
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    return raw_images(parts, path, name="cifar10", is_exact=is_exact, note=note)
 
 
 def _parse_binary(content: bytes) -> Batch:
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, 1 + _PIXELS)  # a label byte, then the pixels
     return records[:, 1:], records[:, 0]
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    reason = str(error) or type(error).__name__
-    return DataError(
-        f"{path}: cannot be read as CIFAR-10, it is damaged or incomplete ({reason}); replace or remove it."
-    )
 
 
 BATCH_FORMATS = (

@@ -1,6 +1,5 @@
 """Reading SVHN's cropped digits from the official MATLAB files and from `svhn.npz`."""
 
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.dataset import RawData
+from search.data.image_files import IMAGE_SHAPE, damaged, raw_images, read_arrays
 from spaces.errors import DataError
 
 MAT_FILES = ("train_32x32.mat", "test_32x32.mat")
 NPZ = "svhn.npz"
 OFFICIAL_COUNTS = (73_257, 26_032)  # train, test
-_IMAGE_SHAPE = (32, 32, 3)
+_WHAT = "SVHN"
 _TEN = 10  # the official label of digit 0
 
 Counts: TypeAlias = tuple[int, int]
@@ -40,7 +40,7 @@ def read_mat(folder: Path, *, expected: Counts | None = OFFICIAL_COUNTS) -> RawD
             f"{folder}: {' and '.join(MAT_FILES)} must hold {expected[0]} and {expected[1]} digits; "
             f"got {counts[0]} and {counts[1]}."
         )
-    return _raw_data(parts, folder, note="")
+    return raw_images(parts, folder, name="svhn", is_exact=True, note="")
 
 
 def read_npz(path: Path) -> RawData:
@@ -49,17 +49,11 @@ def read_npz(path: Path) -> RawData:
     Raises:
         DataError: the file is damaged or does not hold these arrays.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            parts = {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except KeyError as error:
-        raise DataError(f"{path}: {error.args[0]}; it must hold x_train, y_train, x_test and y_test.") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, error) from error
+    parts = read_arrays(path, what=_WHAT)
     counts = (len(parts["y_train"]), len(parts["y_test"]))
     is_whole = counts == OFFICIAL_COUNTS
     note = "" if is_whole else f"a {sum(counts):,}-digit part of SVHN, not the official split"
-    return _raw_data(parts, path, note=note)
+    return raw_images(parts, path, name="svhn", is_exact=True, note=note)
 
 
 def _read_one(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -74,40 +68,12 @@ def _read_one(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         raise DataError(f"{path}: it must hold X and y; it has no {error}.") from error
     # What SciPy was seen to raise on cut and changed files.
     except (OSError, EOFError, ValueError, TypeError, IndexError, MemoryError, zlib.error, MatReadError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, _WHAT, error) from error
     labels = labels.reshape(-1)
-    if images.ndim != len(_IMAGE_SHAPE) + 1 or images.shape[-1] != len(labels):
+    if images.ndim != len(IMAGE_SHAPE) + 1 or images.shape[-1] != len(labels):
         raise DataError(
             f"{path}: X must have shape [32, 32, 3, n] and y n labels; got {images.shape} and {labels.shape}."
         )
     if not len(labels) or labels.min() < 1 or labels.max() > _TEN:
         raise DataError(f"{path}: labels must lie in 1..10, 10 being digit 0; replace the file by the official one.")
     return images.transpose(3, 0, 1, 2), labels % _TEN
-
-
-def _raw_data(parts: dict[str, NDArray[Any]], path: Path, *, note: str) -> RawData:
-    for name in ("x_train", "x_test"):
-        if parts[name].dtype != np.uint8 or parts[name].shape[1:] != _IMAGE_SHAPE:
-            raise DataError(
-                f"{path}: {name} must be uint8 of shape [n, 32, 32, 3]; got {parts[name].dtype} {parts[name].shape}."
-            )
-    try:
-        return RawData(
-            name="svhn",
-            x_train=np.ascontiguousarray(parts["x_train"]),
-            y_train=parts["y_train"].reshape(-1),
-            x_test=np.ascontiguousarray(parts["x_test"]),
-            y_test=parts["y_test"].reshape(-1),
-            input_scale=1 / 255,
-            input_range=(0.0, 1.0),
-            n_classes=10,
-            image=True,
-            note=note,
-        )
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    reason = str(error) or type(error).__name__
-    return DataError(f"{path}: cannot be read as SVHN, it is damaged or incomplete ({reason}); replace or remove it.")

@@ -207,3 +207,20 @@ def test_several_radii_of_adversarial_training_are_searched_and_one_is_not():
     two = make_spec(training={"adversarial_weight": 1.0, "adversarial_epsilon": ["2/255", "4/255"]}).training
     assert two.choices()["adversarial_epsilon"] == two.adversarial_epsilons == (2 / 255, 4 / 255)
     assert make_spec().training.adversarial_epsilons == ()
+
+
+def test_keys_for_recordings_leave_no_trace_where_they_are_not_given():
+    data = {"name": "digits", "validation_examples": 100, "attack_examples": 50}
+    unused = make_spec(data={**data, "keywords": [], "shift_frames": 0})
+    assert unused.identity()["data"].keys() == {
+        "name", "loader", "validation_examples", "attack_examples", "flip", "shift_pixels"
+    }  # fmt: skip
+    assert unused.fingerprint == make_spec(data=data).fingerprint
+    used = make_spec(data={**data, "keywords": ["up"], "shift_frames": 2})
+    assert (used.identity()["data"]["keywords"], used.identity()["data"]["shift_frames"]) == (["up"], 2)
+
+
+@pytest.mark.parametrize("keywords", [["up", "up"], ["silence"], ["unknown"], [""], ["_background_noise_"]])
+def test_keywords_that_are_no_words_are_refused(keywords):
+    with pytest.raises(SpecError, match="words must be"):
+        make_spec(data={"name": "digits", "validation_examples": 100, "attack_examples": 50, "keywords": keywords})
