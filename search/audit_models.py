@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from search.attacks.audit_plan import Surrogates
-from search.attacks.base import Inputs
+from search.attacks.base import Classifier, Inputs
 from search.metrics.saturation import saturated_fractions
 from search.models.classifier import NetworkClassifier
 from search.models.network import Network
@@ -21,12 +21,12 @@ class AuditModels:
     """What is audited, and what stands in for it where adversarial examples are transferred.
 
     Attributes:
-        target: the deployed model.
+        target: the deployed model, or a reference model.
         surrogates: networks like it.
         saturation: returns for clean inputs [n, ...] activation -> fraction of its values at or above the clip.
     """
 
-    target: NetworkClassifier
+    target: Classifier
     surrogates: Surrogates
     saturation: Callable[[Inputs], dict[str, float]]
 

@@ -104,7 +104,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     for outcome in record.attacks:
         if outcome.norm is norm:
             table.add_row(
-                f"{outcome.name}{_SCOPE_MARKS.get(outcome.details.get('scope'), '')}",
+                f"{outcome.name}{_SCOPE_MARKS.get(str(outcome.details.get('scope')), '')}",
                 str(outcome.n_examples),
                 *(f"{value:.3f}" for value in outcome.accuracy),
                 f"{outcome.elapsed_s:.0f}",
