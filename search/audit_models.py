@@ -21,7 +21,7 @@ class AuditModels:
     """What is audited, and what stands in for it where adversarial examples are transferred.
 
     Attributes:
-        target: the deployed model.
+        target: the deployed model, or a reference model.
         surrogates: networks like it.
         saturation: returns for clean inputs [n, ...] activation -> fraction of its values at or above the clip.
     """
