@@ -105,7 +105,7 @@ def _facts(snapshot: StudySnapshot) -> list[tuple[str, str]]:
         ("Front", f"{last.size} trials after revision {last.revision}" if last else "no history yet"),
         ("Hypervolume", f"{last.hypervolume:,.6g}" if last else "none yet"),
         ("Objectives", ", ".join(objectives)),
-        ("Constraints", ", ".join(spec.constraints) or "none"),
+        ("Constraints", ", ".join(map(str, spec.constraint_values())) or "none"),
         ("Epsilon grid (L-inf)", ", ".join(epsilon_labels(spec.robustness.epsilons))),
         ("Attack subset", f"{spec.data.attack_examples} examples"),
         ("Seed", str(spec.seed)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.bootstrap import Memory
-from search.exporters.bundle import BundleRequest, bundle_folder, check_formats, write_bundle
+from search.exporters.bundle import BundleRequest, bundle_folder, check_formats, load_for_export, write_bundle
 from search.exporters.context import ExportData
 from search.study_data import check_same_data, load_data
 from spaces.spec_files import parse_spec
@@ -48,10 +48,13 @@ def export_trials(
         ExportError, ArtifactError: as in `write_bundle`.
     """
     study = options.study
+    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
+    target = options.target or spec.target
+    digests = {trial.number: memory.repository.artifacts(study.id, trial.number) for trial in options.trials}
     check_formats(options.formats)
     for trial in options.trials:
         bundle_folder(study, trial, options.out)
-    spec = parse_spec(study.spec, source=f"stored study {study.name!r}")
+        load_for_export(study, trial, target, digests=digests[trial.number], artifacts=memory.artifacts)
     report("reading the study's data")
     dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
     check_same_data(study, dataset)
@@ -59,9 +62,9 @@ def export_trials(
         formats=options.formats,
         out=options.out,
         data=ExportData.choose(dataset, spec, examples=options.examples),
-        target=options.target or spec.target,
+        target=target,
         report=report,
     )
     for trial in options.trials:
-        digests = memory.repository.artifacts(study.id, trial.number)
-        yield trial, write_bundle(study, trial, request, digests=digests, artifacts=memory.artifacts)
+        folder = write_bundle(study, trial, request, digests=digests[trial.number], artifacts=memory.artifacts)
+        yield trial, folder

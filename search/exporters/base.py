@@ -63,8 +63,8 @@ class ArtefactFigures:
         robust_accuracy: mean of `transferred`.
         argmax_agreement: fraction of the clean examples with the trained network's prediction.
         largest_logit_difference: from the trained network, on the clean examples.
-        equal_logits: fraction of the clean examples on which no logit differs by more than 1e-4 of the trained network's
-            largest one.
+        equal_logits: fraction of the clean examples on which no logit differs by more than `LOGIT_TOLERANCE` of the
+            trained network's largest one.
     """
 
     n_examples: int
@@ -114,6 +114,6 @@ class Exporter(Protocol):
         """Write the format's files into `folder`, which is there and empty, read them back and check them.
 
         Raises:
-            ExportError: a check failed, or a tool that the format needs is not installed.
+            ExportError: a check failed.
         """
         ...

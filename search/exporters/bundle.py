@@ -17,6 +17,7 @@ from search.exporters.keras import export_keras
 from search.exporters.manifest import Parts, file_hashes, make_manifest
 from search.exporters.model_card import make_model_card
 from search.exporters.names import FORMATS
+from search.exporters.optional_tools import require_tools
 from search.exporters.qonnx import export_qonnx
 from search.exporters.tflite import export_tflite
 from search.metrics.target_fit import check_candidate
@@ -56,16 +57,18 @@ class BundleRequest:
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Check the names of formats.
+    """Check the names of formats, and that their tools are there.
 
     Raises:
-        ExportError: one is unknown or given twice, or there are none.
+        ExportError: one is unknown or given twice, or there are none, or a tool is not installed.
     """
     unknown = [name for name in formats if name not in EXPORTERS]
     if unknown or not formats:
         raise ExportError(f"--format takes {', '.join(EXPORTERS)}; got {', '.join(unknown) or 'nothing'}.")
     if len(set(formats)) != len(formats):
         raise ExportError(f"--format takes every format once; got {', '.join(formats)}.")
+    for name in formats:
+        require_tools(name)
 
 
 def bundle_folder(study: StudyRecord, trial: TrialRecord, out: Path) -> Path:
@@ -78,6 +81,26 @@ def bundle_folder(study: StudyRecord, trial: TrialRecord, out: Path) -> Path:
     if folder.exists():
         raise ExportError(f"{folder} exists; remove it or choose another --out.")
     return folder
+
+
+def load_for_export(
+    study: StudyRecord,
+    trial: TrialRecord,
+    target: Target | None,
+    *,
+    digests: Mapping[str, str],
+    artifacts: ArtifactStore,
+) -> TrainedModel:
+    """Return a trial's stored model, which the target can take.
+
+    Raises:
+        ExportError: the target cannot take it.
+        ArtifactError: it is not stored any more, or is damaged.
+    """
+    model = load_stored_model(study, trial.number, digests=digests, artifacts=artifacts)
+    if target is not None:
+        check_candidate(target, model.topology, model.candidate)
+    return model
 
 
 def write_bundle(
@@ -103,9 +126,7 @@ def write_bundle(
     """
     check_formats(request.formats)
     folder = bundle_folder(study, trial, request.out)
-    model = load_stored_model(study, trial.number, digests=digests, artifacts=artifacts)
-    if request.target is not None:
-        check_candidate(request.target, model.topology, model.candidate)
+    model = load_for_export(study, trial, request.target, digests=digests, artifacts=artifacts)
     scratch = _scratch_folder(request.out)
     try:
         request.report(f"attacking the trained network on {len(request.data.y)} test examples")

@@ -14,7 +14,6 @@ from search.exporters.base import ExportContext, Exported, Logits
 from search.exporters.figures import first_examples, measure_artefact
 from search.exporters.fresh_process import run_module
 from search.exporters.hls4ml_model import Hls4mlModel, build_hls4ml_model
-from search.exporters.optional_tools import require
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
 
@@ -28,10 +27,9 @@ def export_hls4ml(model: TrainedModel, folder: Path, context: ExportContext) -> 
     """Write `project/`, `model.h5` (what hls4ml read) and `precisions.json` (what it was told).
 
     Raises:
-        ExportError: hls4ml is not installed, a layer fell back to a default type, a kernel has another width than was
+        ExportError: a layer fell back to a default type, a kernel has another width than was
             trained, or the simulated answers are not those of the trained network.
     """
-    require("hls4ml", format_name="hls4ml")
     prepared = build_hls4ml_model(model, context.calibration, context.input_range)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # as in the keras format

@@ -152,6 +152,8 @@ class _Builder:
         fan_in = math.prod(self._topology.kernel_shape(node)[: 2 if isinstance(node, DepthwiseConv2D) else -1])
         growth = max(self._model.candidate.policies[node.name].weight_bits, 2) + _bits_for(fan_in) + 1
         total = _Type(width=given.width + growth, integer=given.integer + growth, signed=True)
+        # hls4ml puts a linear activation behind a layer, and drops it again where it has the layer's type.
+        self.precisions[f"{node.name}_linear"] = {"result": str(total)}
         # It has no bias; hls4ml writes zeros.
         self.precisions[node.name] = {"accum": str(total), "result": str(total), "bias": "fixed<2,2>"}
         kind = _weight_type(self._model, node)

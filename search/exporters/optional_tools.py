@@ -4,14 +4,20 @@ from importlib.util import find_spec
 
 from spaces.errors import ExportError
 
+_MODULES: dict[str, tuple[str, ...]] = {
+    "tflite": ("ai_edge_litert",),
+    "qonnx": ("onnx", "qonnx"),
+    "hls4ml": ("hls4ml",),
+}
 
-def require(*modules: str, format_name: str) -> None:
-    """Check that modules can be imported.
+
+def require_tools(format_name: str) -> None:
+    """Check that what a format needs beyond the service's own packages can be imported.
 
     Raises:
-        ExportError: one cannot; the message names the extra.
+        ExportError: it cannot; the message names the extra.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in _MODULES.get(format_name, ()) if find_spec(module) is None]
     if missing:
         raise ExportError(
             f"--format {format_name} needs {', '.join(missing)}, not installed here; pip install 'cosearch[export]' "

@@ -8,14 +8,14 @@ from pathlib import Path
 from search.exporters.base import LOGIT_TOLERANCE, ExportContext, Exported
 from search.exporters.figures import measure_artefact
 from search.exporters.fresh_process import run_fresh
-from search.exporters.optional_tools import require
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
 
 _FILE = "model.onnx"
-# Float rounding of sums in another order may push a value over the edge between two codes of an activation, which then
-# shows in the logits: measured on about one example of 100. Anything wrong in the graph shows on all of them.
-_LEAST_EQUAL = 0.95
+# Measured: equal to the bit on all of 512 CIFAR-10 images. Where a platform sums in another order, rounding may push a
+# value over the edge between two codes of an activation, which shows in that example's logits; anything wrong in the
+# graph shows on all of them.
+_LEAST_EQUAL = 0.99
 _LEAST_AGREEMENT = 0.99
 
 
@@ -23,9 +23,8 @@ def export_qonnx(model: TrainedModel, folder: Path, context: ExportContext) -> E
     """Write `model.onnx`.
 
     Raises:
-        ExportError: onnx or qonnx is not installed, or the graph gives other logits than the trained network.
+        ExportError: the graph gives other logits than the trained network.
     """
-    require("onnx", "qonnx", format_name="qonnx")
     import onnx
 
     from search.exporters.qonnx_graph import build_qonnx
@@ -51,8 +50,6 @@ def export_qonnx(model: TrainedModel, folder: Path, context: ExportContext) -> E
         figures=figures,
         deployed_bytes=None,
         notes=(
-            f"Logits are those of the trained network within float rounding on {figures.equal_logits:.1%} of the "
-            "examples; on the others rounding took an activation to the next code.",
             "Weights are stored as floats in front of their Quant nodes; a tool that takes QONNX packs them at the "
             "widths that the nodes name.",
         ),

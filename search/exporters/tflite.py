@@ -5,7 +5,6 @@ from pathlib import Path
 from search.exporters.base import ExportContext, Exported
 from search.exporters.figures import measure_artefact
 from search.exporters.fresh_process import run_fresh
-from search.exporters.optional_tools import require
 from search.exporters.tflite_graph import convert
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
@@ -19,10 +18,9 @@ def export_tflite(model: TrainedModel, folder: Path, context: ExportContext) -> 
     """Write `model.tflite`.
 
     Raises:
-        ExportError: the interpreter is not installed, an operation is not in int8, the target's flash is too small for
+        ExportError: an operation is not in int8, the target's flash is too small for
             the file, or its answers are not those of the trained network.
     """
-    require("ai_edge_litert", format_name="tflite")
     content = convert(model, calibration=context.calibration, input_range=context.input_range)
     (folder / _FILE).write_bytes(content)
     _check_flash(len(content), context)

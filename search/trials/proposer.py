@@ -107,7 +107,7 @@ class Proposer:
         return self._parts.space.decode(params).fingerprint not in self._tried
 
     def _nothing_to_try(self, what: str) -> SpecError:
-        constraints = ", ".join(f"'{text}'" for text in self._parts.spec.constraints) or "none are set"
+        constraints = ", ".join(f"'{item}'" for item in self._parts.spec.constraint_values()) or "none are set"
         return SpecError(
             f"{what}; widen the choices under [layers] and [topology], or the constraints ({constraints})."
         )

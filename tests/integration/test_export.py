@@ -26,10 +26,12 @@ assert not any(name.split(".")[0] in ("search", "spaces", "storage") for name in
 print((logits.argmax(axis=1) == data["y"]).mean())
 """
 
+EXTRA_FORMATS = ("tflite", "qonnx", "hls4ml")
+
 
 def test_exported_model_is_the_one_that_the_manifest_describes(tiny, tmp_path):
     shown = run_search("export", "--study", "tiny", "--select", "knee", "--out", str(tmp_path), folder=tiny.folder)
-    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.returncode == 0, shown.stderr
     record = select_trial(tiny.memory.repository, "tiny", "knee")
     study = tiny.memory.repository.get_study("tiny")
     folder = tmp_path / f"tiny-trial-{record.number}"
@@ -45,16 +47,21 @@ def test_exported_model_is_the_one_that_the_manifest_describes(tiny, tmp_path):
     assert manifest["versions"] == study.versions
     assert set(manifest["versions"]) >= {"cosearch", "tensorflow", "qkeras", "optuna"}
     assert manifest["notes"] == []
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     assert manifest["files_sha256"] == {name: value for name, value in files.items() if name != "manifest.json"}
-    assert set(files) == {"model.h5", "model_config.json", "parameters.bin", "manifest.json"}
-    assert (folder / "parameters.bin").stat().st_size == manifest["measurement"]["size_bytes"]
+    in_keras = {f"keras/{name}" for name in ("model.h5", "model_config.json", "parameters.bin")}
+    assert set(files) == {*in_keras, "README.md", "manifest.json"}
+    assert (folder / "keras" / "parameters.bin").stat().st_size == manifest["measurement"]["size_bytes"]
 
     data = split(load_digits(), validation_examples=300, attack_examples=40, seed=3)
     assert manifest["data"]["fingerprint"] == data.fingerprint
     np.savez(tmp_path / "validation.npz", x=data.validation.inputs(), y=data.validation.y)
     alone = subprocess.run(
-        [sys.executable, "-c", QKERAS_ALONE, str(folder / "model.h5"), str(tmp_path / "validation.npz")],
+        [sys.executable, "-c", QKERAS_ALONE, str(folder / "keras" / "model.h5"), str(tmp_path / "validation.npz")],
         cwd=tmp_path,
         env=clean_environment(),
         capture_output=True,
@@ -63,3 +70,28 @@ def test_exported_model_is_the_one_that_the_manifest_describes(tiny, tmp_path):
     )
     assert alone.returncode == 0, alone.stderr
     assert float(alone.stdout) == manifest["measurement"]["clean_accuracy"]
+
+
+def test_a_whole_front_is_exported_in_every_format_by_one_command(tiny, tmp_path):
+    for tool in ("ai_edge_litert", "qonnx", "hls4ml"):
+        pytest.importorskip(tool)
+    shown = run_search(
+        *("export", "--study", "tiny", "--select", "knee", "--select", "best:size_bytes", "--target", "cortex-m4"),
+        *("--format", ",".join(("keras", *EXTRA_FORMATS)), "--out", str(tmp_path)),
+        folder=tiny.folder,
+    )
+    assert shown.returncode == 0, shown.stderr
+    chosen = {select_trial(tiny.memory.repository, "tiny", words).number for words in ("knee", "best:size_bytes")}
+    assert {path.name for path in tmp_path.iterdir()} == {f"tiny-trial-{number}" for number in chosen}
+    for number in chosen:
+        folder = tmp_path / f"tiny-trial-{number}"
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["formats"]["keras"]["figures"] == manifest["trained_figures"]
+        for name in EXTRA_FORMATS:
+            figures = manifest["formats"][name]["figures"]
+            assert figures["argmax_agreement"] >= 0.95
+            assert abs(figures["clean_accuracy"] - manifest["trained_figures"]["clean_accuracy"]) <= 0.05
+            assert abs(figures["robust_accuracy"] - manifest["trained_figures"]["robust_accuracy"]) <= 0.05
+        assert manifest["target"]["name"] == "cortex-m4"
+        files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert set(manifest["files_sha256"]) == files - {"manifest.json"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.selection import select_trial
+from search.selection import select_trial, select_trials
 from search.snapshots import read_snapshot
 from spaces.errors import SelectionError
 from storage.claims import ClaimRepository
@@ -84,3 +84,13 @@ def test_snapshot_reads_a_past_front(repository):
     assert before.front_numbers == (0,)
     assert [revision.revision for revision in before.revisions] == [0, 1]
     assert len(before.trials) == len(now.trials) == 5
+
+
+def test_several_words_name_each_trial_once_in_their_order(repository):
+    chosen = select_trials(repository, "tiny", ["best:size_bytes", "knee", "trial:3", "front"])
+    assert [trial.number for trial in chosen] == [1, 2, 3, 0]
+
+
+def test_an_empty_front_cannot_be_selected(repository):
+    with pytest.raises(SelectionError, match="study 'empty' has an empty front"):
+        select_trials(repository, "empty", ["front"])

@@ -174,3 +174,42 @@ def test_baselines_without_a_positive_jacobian_weight_are_equal():
 def test_baselines_take_the_first_of_other_settings():
     spec = make_spec(training={"learning_rate": [0.003, 0.01, 0.001]})
     assert SearchSpace(spec, make_slots()).baselines()[0]["training.learning_rate"] == 0.003
+
+
+def targeted(target, *rules, **layers):
+    return SearchSpace(make_spec(target=target, layers={**LAYERS, **layers, "rules": list(rules)}), make_slots())
+
+
+def limits(conv2d, dense, **others):
+    layers = {
+        "conv2d": {"weight_bits": conv2d, "activation_bits": [8]},
+        "dense": {"weight_bits": dense, "activation_bits": [8]},
+    }
+    return {"name": "small", "description": "A device.", "layers": layers, **others}
+
+
+def test_a_target_narrows_every_layer_to_what_its_kind_allows():
+    found = choices(targeted(limits([4, 8], [8])))
+    assert found["conv1.weight_bits"] == found["shortcut.weight_bits"] == (4, 8)
+    assert found["conv1.activation_bits"] == (8,)
+    assert found["logits.weight_bits"] == (8,)
+    assert found["conv1.jr_weight"] == (0.0, 0.01, 0.1)
+
+
+def test_a_tied_parameter_has_what_all_its_layers_allow():
+    tied = {"match": "*", "weight_bits": [2, 4, 8], "tie": True}
+    assert choices(targeted(limits([2, 4], [4, 8]), tied))["*.weight_bits"] == (4,)
+
+
+def test_a_target_that_leaves_a_layer_no_choice_is_refused_with_layer_and_limits():
+    with pytest.raises(
+        SpecError, match=r"'logits' has no weight_bits left: .* \[2, 4, 8\], of a dense .*'small'.*\[1\]"
+    ):
+        targeted(limits([2, 4], [1]))
+
+
+def test_a_target_without_a_kind_of_layer_is_refused_with_the_layer():
+    target = limits([2, 4], [8])
+    del target["layers"]["dense"]
+    with pytest.raises(SpecError, match="target 'small' takes no dense layers, as 'logits' is one; it takes conv2d"):
+        targeted(target)

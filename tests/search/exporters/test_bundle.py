@@ -309,6 +309,7 @@ def test_a_format_whose_tool_is_missing_names_the_extra(shelf: Shelf, monkeypatc
     assert shelf.leftovers() == []
 
 
+@pytest.mark.slow  # a process that loads TensorFlow
 def test_files_that_cannot_be_read_back_fail_with_the_last_line(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"no model")
     with pytest.raises(

@@ -60,6 +60,7 @@ def test_qonnx_has_a_quantizer_for_every_kernel_and_activation(tmp_path: Path) -
     assert n_binary == 1
 
 
+@pytest.mark.slow  # converts three times
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("build", TOPOLOGIES)
 def test_tflite_is_int8_throughout_and_answers_as_trained(tmp_path: Path, build: BuildTopology) -> None:
@@ -103,6 +104,7 @@ def test_tflite_stores_the_trained_codes(tmp_path: Path) -> None:
     assert any(np.array_equal(kernel, expected) for kernel in stored)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 def test_tflite_that_is_too_large_for_the_flash_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
@@ -112,12 +114,13 @@ def test_tflite_that_is_too_large_for_the_flash_is_refused(tmp_path: Path) -> No
         EXPORTERS["tflite"](model, tmp_path, make_export_context(model, target=small))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("name", ["qonnx", "tflite"])
 def test_other_answers_fail_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     pytest.importorskip("qonnx" if name == "qonnx" else "ai_edge_litert")
     module = qonnx_exporter if name == "qonnx" else tflite_exporter
-    run = module.run_fresh  # type: ignore[attr-defined]
+    run = module.run_fresh
     monkeypatch.setattr(module, "run_fresh", lambda *given: -run(*given))
     with pytest.raises(ExportError, match=r"gives (other logits than|the trained network's answer on)"):
         export(name, tmp_path, residual_topology(), shift=1)
