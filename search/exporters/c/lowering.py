@@ -22,10 +22,20 @@ from search.exporters.c.fixed_point import (
 )
 from search.exporters.c.program import LayerKind, LayerProgram, Program, StepProgram, TermProgram
 from search.exporters.c.weight_order import convolution_bytes, plain_bytes, unsigned_codes
-from search.exporters.packing import folded_norm, layer_codes
+from search.exporters.packing import exact_folded_norm, layer_codes
 from search.metrics.memory_plan import WORD_BYTES, Step, patch_bytes, plan_memory, stored_node
 from search.models.quantizers import relu_range
-from search.models.topology import Conv2D, Dense, DepthwiseConv2D, GlobalAveragePool, Layer, Relu, Rescale, Shape, Topology
+from search.models.topology import (
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    GlobalAveragePool,
+    Layer,
+    Relu,
+    Rescale,
+    Shape,
+    Topology,
+)
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
 
@@ -129,9 +139,7 @@ def _lower_step(
         output=step.output,
         shape=_as_image(topology.shapes[step.output]),
         layers=tuple(layers),
-        terms=tuple(
-            _lower_term(topology, name, term, exponent) for name, term in zip(step.terms, terms, strict=True)
-        ),
+        terms=tuple(_lower_term(topology, name, term, exponent) for name, term in zip(step.terms, terms, strict=True)),
         unit_exponent=exponent,
         fraction=fraction,
         max_code=None if result.is_wide else result.largest,
@@ -151,7 +159,7 @@ def _lower_pool(topology: Topology, step: Step, stored: dict[str, _Stored]) -> t
     shape = topology.shapes[step.terms[0]]
     area = math.prod(shape[:-1])
     if area * source.largest >= _INT32_LIMIT or source.zero:
-        raise ExportError(f"node {step.output!r} averages {area} positions of the input or too many; add a layer first.")
+        raise ExportError(f"node {step.output!r} averages the input itself, or {area} positions: too many.")
     lowered = StepProgram(
         output=step.output,
         shape=_as_image(topology.shapes[step.output]),
@@ -191,7 +199,7 @@ def _linear(model: TrainedModel, name: str, stored: dict[str, _Stored]) -> _Line
     codes, exponents = layer_codes(model, layer)
     bits = model.candidate.policies[name].weight_bits
     flat = codes.reshape(-1, topology.shapes[name][-1])
-    multipliers, biases = folded_norm(model, layer)
+    multipliers, biases = exact_folded_norm(model, layer)
     signed = flat.astype(np.int64)
     reach = np.maximum(np.maximum(signed, 0).sum(axis=0), np.maximum(-signed, 0).sum(axis=0)) * source.largest
     if len(flat) * source.largest * 2**bits >= _INT32_LIMIT:

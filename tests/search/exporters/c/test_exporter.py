@@ -48,7 +48,7 @@ def test_other_codes_fail_the_export_with_the_layer(tmp_path: Path, monkeypatch:
     no_devices(monkeypatch)
     other = replace(MODEL, weights={**MODEL.weights, "conv1/bias": MODEL.weights["conv1/bias"] + 1})
     monkeypatch.setattr(exporter, "lower", lambda model, grid: lower(other, grid))
-    with pytest.raises(ExportError, match="values of 'conv1_norm_relu'; at least 99.99%"):
+    with pytest.raises(ExportError, match=r"values of 'conv1_norm_relu'; at least 99.99%"):
         export_c(MODEL, tmp_path, make_export_context(MODEL))
 
 

@@ -66,9 +66,7 @@ def _convolved(builder: TopologyBuilder, draw: st.DrawFn, source: str, name: str
     kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     strides = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
     filters = draw(st.sampled_from([1, 3, 4, 8, 9, 16]))
-    node = Conv2D(
-        name=name, inputs=(source,), filters=filters, kernel_size=kernel, strides=strides, padding=padding
-    )
+    node = Conv2D(name=name, inputs=(source,), filters=filters, kernel_size=kernel, strides=strides, padding=padding)
     return builder.add(node)
 
 
