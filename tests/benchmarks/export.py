@@ -109,7 +109,8 @@ def main() -> None:
         row = measure(bits, rounds=options.rounds, devices=not options.skip_devices)
         per_mac = ", ".join(f"{b.name} {row[b.name]['instructions_per_mac']:.2f}" for b in BOARDS if b.name in row)
         print(
-            f"{bits} bits: instructions per MAC {per_mac or 'not counted'}; reference / c {row['reference_over_c']:.2f}, "
+            f"{bits} bits: instructions per MAC {per_mac or 'not counted'}; "
+            f"reference / c {row['reference_over_c']:.2f}, "
             f"default / c {row['default_over_c']:.2f}; {row['median_ms']}",
             flush=True,
         )

@@ -193,8 +193,8 @@ def _linear(model: TrainedModel, name: str, stored: dict[str, _Stored]) -> _Line
     source = _view(topology, layer.inputs[0], stored)
     if not source.is_exact or (source.is_wide and not isinstance(layer, Dense)):
         raise ExportError(
-            f"layer {name!r} reads {layer.inputs[0]!r}, which no activation has quantized; the C export computes layers "
-            "on codes only. Put a Relu between them."
+            f"layer {name!r} reads {layer.inputs[0]!r}, which no activation has quantized; the C export computes "
+            "layers on codes only. Put a Relu between them."
         )
     codes, exponents = layer_codes(model, layer)
     bits = model.candidate.policies[name].weight_bits
