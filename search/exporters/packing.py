@@ -66,8 +66,14 @@ def unpack_codes(content: bytes, *, count: int, bits: int) -> Codes:
     return codes
 
 
-def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return multiplier and bias per channel: the layer with its normalization is multiplier * (w * x) + bias."""
+    multiplier, bias = exact_folded_norm(model, layer)
+    return multiplier.astype(np.float32), bias.astype(np.float32)
+
+
+def exact_folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `folded_norm` rounds."""
     bias = model.weights[f"{layer.name}/bias"].astype(np.float64)
     norm = model.topology.norm_of.get(layer.name)
     if norm is None:

@@ -22,7 +22,7 @@ from search.exporters.c.fixed_point import (
 )
 from search.exporters.c.program import LayerKind, LayerProgram, Program, StepProgram, TermProgram
 from search.exporters.c.weight_order import convolution_bytes, plain_bytes, unsigned_codes
-from search.exporters.packing import folded_norm, layer_codes
+from search.exporters.packing import exact_folded_norm, layer_codes
 from search.metrics.memory_plan import WORD_BYTES, Step, patch_bytes, plan_memory, stored_node
 from search.models.quantizers import relu_range
 from search.models.topology import (
@@ -159,9 +159,7 @@ def _lower_pool(topology: Topology, step: Step, stored: dict[str, _Stored]) -> t
     shape = topology.shapes[step.terms[0]]
     area = math.prod(shape[:-1])
     if area * source.largest >= _INT32_LIMIT or source.zero:
-        raise ExportError(
-            f"node {step.output!r} averages {area} positions of the input or too many; add a layer first."
-        )
+        raise ExportError(f"node {step.output!r} averages the input itself, or {area} positions: too many.")
     lowered = StepProgram(
         output=step.output,
         shape=_as_image(topology.shapes[step.output]),
@@ -195,13 +193,13 @@ def _linear(model: TrainedModel, name: str, stored: dict[str, _Stored]) -> _Line
     source = _view(topology, layer.inputs[0], stored)
     if not source.is_exact or (source.is_wide and not isinstance(layer, Dense)):
         raise ExportError(
-            f"layer {name!r} reads {layer.inputs[0]!r}, which no activation has quantized; the C export computes layers "
-            "on codes only. Put a Relu between them."
+            f"layer {name!r} reads {layer.inputs[0]!r}, which no activation has quantized; the C export computes "
+            "layers on codes only. Put a Relu between them."
         )
     codes, exponents = layer_codes(model, layer)
     bits = model.candidate.policies[name].weight_bits
     flat = codes.reshape(-1, topology.shapes[name][-1])
-    multipliers, biases = folded_norm(model, layer)
+    multipliers, biases = exact_folded_norm(model, layer)
     signed = flat.astype(np.int64)
     reach = np.maximum(np.maximum(signed, 0).sum(axis=0), np.maximum(-signed, 0).sum(axis=0)) * source.largest
     if len(flat) * source.largest * 2**bits >= _INT32_LIMIT:

@@ -61,7 +61,7 @@ def model_source(program: Program) -> str:
 
 
 def golden_source(codes: NDArray[np.uint8], logits: NDArray[np.int32]) -> str:
-    """Return `golden.c`: inputs [GOLDEN_VECTORS, ...] and the logits [GOLDEN_VECTORS, n_classes] that belong to them."""
+    """Return `golden.c`: inputs [GOLDEN_VECTORS, ...] and their logits [GOLDEN_VECTORS, n_classes]."""
     return (
         '/* Generated. */\n#include "golden.h"\n\n#include <string.h>\n\n'
         + _array("uint8_t", "inputs", codes.ravel())

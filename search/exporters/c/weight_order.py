@@ -35,7 +35,8 @@ def convolution_bytes(unsigned: Unsigned, bits: int) -> bytes:
     for begin in range(0, n_blocked, block):
         for first, count, low, width in _PARTS[bits]:
             channels = slice(begin + first, begin + first + count)
-            parts.append(_part_bytes(unsigned[:, channels] >> low & ((1 << width) - 1), width))
+            values: Unsigned = (unsigned[:, channels] >> np.uint8(low)) & np.uint8((1 << width) - 1)
+            parts.append(_part_bytes(values, width))
     return b"".join([*parts, pack_unsigned(unsigned[:, n_blocked:].T, bits)])
 
 
@@ -52,4 +53,4 @@ def _part_bytes(values: Unsigned, width: int) -> bytes:
     strings = shifted.sum(axis=2).astype(np.uint8)  # [n_inputs, n_strings]
     n_grouped = n_inputs // _LANES * _LANES
     groups = strings[:n_grouped].reshape(-1, _LANES, strings.shape[1]).transpose(0, 2, 1)
-    return groups.tobytes() + strings[n_grouped:].T.tobytes()
+    return bytes(groups.tobytes()) + bytes(strings[n_grouped:].T.tobytes())

@@ -66,8 +66,8 @@ def test_memory_of_two_layers() -> None:
 
 
 def test_memory_without_convolution_at_the_peak() -> None:
-    # Input 5*4*2 = 40 beside the convolution's 18 in whole words, its 3 sums and 3*2*2 gathered inputs; the hidden layer
-    # reads 18 and gives 5, the logits take 12.
+    # Input 5*4*2 = 40 beside the convolution's 18 in whole words, its 3 sums and 3*2*2 gathered inputs; the hidden
+    # layer reads 18 and gives 5, the logits take 12.
     topology = flat_topology()
     cost = candidate_cost(topology, uniform_candidate(topology, weight_bits=8, activation_bits=8))
     assert cost.ram_bytes == 40 + 20 + 12 + 12
@@ -88,7 +88,7 @@ def test_resnet8_at_eight_bits() -> None:
 
 
 def test_resnet8_memory_peaks_where_the_second_block_adds_its_shortcut() -> None:
-    # In use there: the block's source, read by the shortcut, 32*32*16; the main branch's 16*16*32; the result, as large;
+    # In use: the source, read by the shortcut, 32*32*16; the main branch, 16*16*32; the result, as large;
     # 32 sums of 4 bytes and 3*3*32 gathered inputs. Both convolutions are summed position by position.
     topology = resnet()
     cost = candidate_cost(topology, uniform_candidate(topology, weight_bits=4, activation_bits=4))

@@ -1,5 +1,7 @@
 """The plan of a network's memory: what is computed together, what may share a place, and sizes by hand."""
 
+from itertools import pairwise
+
 import pytest
 
 from search.metrics.memory_plan import MemoryPlan, plan_memory
@@ -46,7 +48,7 @@ def test_nothing_in_use_overlaps_but_a_result_with_what_it_is_added_to(build: ob
     for index, step in enumerate(plan.steps):
         places = alive(plan, index)
         assert all(end <= plan.ram_bytes and begin % 4 == 0 for begin, end, _ in places)
-        for (_, end, first), (begin, _, second) in zip(places, places[1:], strict=False):
+        for (_, end, first), (begin, _, second) in pairwise(places):
             if begin < end:
                 other = first if second == step.output else second
                 assert step.output in (first, second)
