@@ -138,7 +138,8 @@ class _Builder:
         self.tensors[node.name] = channels(integer(source))
         ones = np.ones(len(bias), np.float32)
         self._values.append((integer, [codes.astype(np.float32)]))
-        self._values.append((channels, [scale.astype(np.float32), bias.astype(np.float32), 0 * ones, ones - np.float32(_EPSILON)]))
+        scales = [scale.astype(np.float32), bias.astype(np.float32)]
+        self._values.append((channels, [*scales, 0 * ones, ones - np.float32(_EPSILON)]))
         self._layer_types(node)
         self.precisions[channels.name] = {"scale": _fixed(scale), "bias": _fixed(bias)}
 

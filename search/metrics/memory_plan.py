@@ -16,6 +16,7 @@ from search.models.topology import (
     Dense,
     DepthwiseConv2D,
     Flatten,
+    GlobalAveragePool,
     Input,
     Layer,
     Node,
