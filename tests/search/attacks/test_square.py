@@ -11,7 +11,7 @@ from search.attacks.geometry import distances
 from search.attacks.square import Square
 from search.attacks.square_l2 import tiles, with_moved_length
 from search.attacks.windows import covering_side, fitting_side
-from spaces.norms import Norm
+from spaces.norms import INPUT_NORMS, Norm
 from tests.search.attacks.linear_model import LinearModel, linear_problem, minimal_radii
 
 SHAPES = [(8, 8, 1), (49, 10, 1), (32, 32, 3), (4, 4, 1), (3, 3, 2), (2, 5, 1), (1, 9, 1), (1, 1, 3)]
@@ -38,7 +38,7 @@ def unbreakable(shape: tuple[int, ...], *, n: int = 6) -> tuple[Recorded, Inputs
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("norm", Norm)
+@pytest.mark.parametrize("norm", INPUT_NORMS)
 def test_every_query_is_in_the_ball_and_the_range(shape: tuple[int, ...], norm: Norm) -> None:
     model, x, y = unbreakable(shape)
     x = np.where(np.random.default_rng(0).random(x.shape) < 0.3, np.float32(0), x)  # on the bound too
@@ -60,7 +60,7 @@ def test_every_query_in_l2_is_at_the_radius(shape: tuple[int, ...]) -> None:
         np.testing.assert_allclose(distances(asked, x, Norm.L2), threat.epsilon, rtol=1e-4)
 
 
-@pytest.mark.parametrize("norm", Norm)
+@pytest.mark.parametrize("norm", INPUT_NORMS)
 def test_budget_is_kept_and_broken_examples_are_not_asked_for_again(norm: Norm) -> None:
     linear, x, y = linear_problem(shape=(8, 8, 1))
     model, threat = Recorded(linear), ThreatModel(epsilon=EPSILON[norm] * 2, norm=norm)
