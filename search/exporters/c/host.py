@@ -69,15 +69,19 @@ class HostProgram:
         Raises:
             ExportError: there is no compiler, or it refused the source.
         """
+        compiler = find_tool("gcc", "gcc")
         self._program = program
         self._scratch = tempfile.TemporaryDirectory(prefix="c-export-")
         self._executable = Path(self._scratch.name) / "run"
         trace = Path(self._scratch.name) / "trace.c"
         trace.write_text(runtime_source("trace.c"), encoding="utf-8")
-        compiler = find_tool("gcc", "gcc")
         sources = (str(trace), str(folder / "nn_kernels.c"))
         command = (compiler, *STRICT, "-O3", *flags, f"-I{folder}", "-o", str(self._executable), *sources)
-        run_tool(command, what="gcc on the generated C")
+        try:
+            run_tool(command, what="gcc on the generated C")
+        except ExportError:
+            self._scratch.cleanup()
+            raise
 
     def __enter__(self) -> "HostProgram":
         return self

@@ -68,6 +68,7 @@ def make_export_context(model: TrainedModel, *, examples: int = 40, target: Targ
         adversarial=adversarial,
         adversarial_logits=np.stack(logits[1:]),
         input_range=data.input_range,
+        input_grid=data.input_grid,
         target=target,
         cost=candidate_cost(model.topology, model.candidate),
     )

@@ -31,6 +31,7 @@ static inline uint32_t load_word(const uint8_t *bytes)
 /* Inputs, up to a group of 4, against 4 channels of 8, 4 or 2 bits. */
 static inline void multiply_group(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t bits, int32_t *sums)
 {
+#if defined(__arm__)
     const uint32_t mask = (1u << bits) - 1;
     for (uint32_t i = 0; i < n; i++, x++, w++) {
         const uint32_t input = *x;
@@ -39,6 +40,12 @@ static inline void multiply_group(const uint8_t *x, const uint8_t *w, uint32_t n
         sums[2] += (int32_t)((w[2 * bits / 8 * n] >> 2 * bits % 8 & mask) * input);
         sums[3] += (int32_t)((w[3 * bits / 8 * n] >> 3 * bits % 8 & mask) * input);
     }
+#else
+    /* Loops that compilers turn into vectors. */
+    for (uint32_t j = 0; j < 4; j++)
+        for (uint32_t i = 0; i < n; i++)
+            sums[j] += (int32_t)(((uint32_t)w[bits * j / 8 * n + i] >> bits * j % 8 & ((1u << bits) - 1)) * x[i]);
+#endif
 }
 
 /* Adds x . u * 2^shift for 4 channels of `bits` bits to sums; returns the weights after them. */
