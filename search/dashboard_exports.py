@@ -18,7 +18,7 @@ from pathlib import Path
 
 from search.exporters.names import FORMATS
 from spaces.errors import ExportError, SelectionError
-from spaces.targets import target_names
+from spaces.target_names import target_names
 from storage.records import TrialState
 from storage.repository import Repository
 

@@ -15,8 +15,7 @@ from spaces.errors import SpecError
 from spaces.layer_policy import LayerKind
 from spaces.objectives import Constraint
 from spaces.spec_values import ActivationBits, Count, Section, WeightBits, as_tuple, describe_problem
-
-_PRESETS = Path(__file__).parent / "targets"
+from spaces.target_names import TARGET_PRESETS, target_names
 
 
 class Operation(StrEnum):
@@ -30,7 +29,12 @@ class Operation(StrEnum):
 
 
 class LayerLimits(Section):
-    """The widths that a device takes in layers of one kind."""
+    """The widths that a device takes in layers of one kind.
+
+    Attributes:
+        weight_bits: legal widths of the layer's weights.
+        activation_bits: legal widths of the activation behind the layer.
+    """
 
     weight_bits: WeightBits
     activation_bits: ActivationBits
@@ -86,11 +90,6 @@ class Target(Section):
         return limits
 
 
-def target_names() -> list[str]:
-    """Return the names that `load_target` knows without a file."""
-    return sorted(path.stem for path in _PRESETS.glob("*.toml"))
-
-
 def load_target(target: str) -> Target:
     """Read a target.
 
@@ -101,7 +100,7 @@ def load_target(target: str) -> Target:
     Raises:
         SpecError: no such preset or file, not TOML, or a key or value that does not hold.
     """
-    path = Path(target) if target.endswith(".toml") or "/" in target else _PRESETS / f"{target}.toml"
+    path = Path(target) if target.endswith(".toml") or "/" in target else TARGET_PRESETS / f"{target}.toml"
     known = f"presets: {', '.join(target_names())}; or give the path of a .toml file"
     if not path.is_file():
         raise SpecError(f"unknown target {target!r}; {known}.")

@@ -10,7 +10,7 @@ import typer
 from search.cli.consoles import notices, results
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 from search.exporters.names import FORMATS
-from spaces.targets import load_target, target_names
+from spaces.target_names import target_names
 
 _SELECT = "front, knee, best:<objective> or trial:<number>; may be given several times."
 
@@ -36,6 +36,7 @@ def export(
     from search.cli.export_table import exported_values, print_exported
     from search.cli.study_names import study_name
     from search.selection import select_trials
+    from spaces.targets import load_target
 
     name = study_name(study)
     device = None if target is None else load_target(target)

@@ -7,7 +7,8 @@ import pytest
 from spaces.errors import SpecError
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS, LayerKind
 from spaces.spec_files import load_spec, parse_spec
-from spaces.targets import load_target, target_names
+from spaces.target_names import target_names
+from spaces.targets import load_target
 from tests.spaces.builders import make_spec, spec_content
 
 OWN = """

@@ -200,7 +200,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_format_has_a_name_that_is_listed_without_tensorflow() -> None:
     assert set(EXPORTERS) <= set(FORMATS)
     script = (
-        "import sys; from search.exporters.names import FORMATS; from spaces.targets import target_names\n"
+        "import sys; from search.exporters.names import FORMATS; from spaces.target_names import target_names\n"
         "assert FORMATS and target_names() and not {'tensorflow', 'onnx'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
