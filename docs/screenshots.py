@@ -16,10 +16,20 @@ _STORAGE = _DOCS / "results" / "cifar" / "studies.db"
 _PORT = 8917
 _START_S = 120.0
 _LARGEST_BYTES = 200_000
+_SETTLED_MS = 4000  # figures are drawn after their data came
+_STUDY = "/cosearch/study/cifar"
+_SOFTWARE_3D = ("--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist")  # the 3-D front without a GPU
+_PAGES = {
+    "page-studies": "/cosearch/",
+    "page-front": f"{_STUDY}/front",
+    "page-layers": f"{_STUDY}/layers",
+    "page-progress": f"{_STUDY}/progress",
+    "page-trial": f"{_STUDY}/trial/19",
+}
 
 
 def main() -> None:
-    """Start the dashboard, take a picture of the studies, and stop it.
+    """Start the dashboard, take a picture of each page, and stop it.
 
     Raises:
         RuntimeError: the dashboard does not answer, or a picture is too large for the documentation.
@@ -31,7 +41,7 @@ def main() -> None:
         )
         try:
             _wait(server)
-            _take({"studies": "/cosearch/"})
+            _take(_PAGES)
         finally:
             server.terminate()
             server.wait()
@@ -54,10 +64,11 @@ def _wait(server: "subprocess.Popen[bytes]") -> None:
 def _take(pages: dict[str, str]) -> None:
     chromium = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *_SOFTWARE_3D])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         for name, address in pages.items():
             page.goto(f"http://127.0.0.1:{_PORT}{address}", wait_until="networkidle")
+            page.wait_for_timeout(_SETTLED_MS)
             file = _DOCS / "images" / f"{name}.png"
             page.screenshot(path=file)
             if file.stat().st_size > _LARGEST_BYTES:

@@ -1,6 +1,7 @@
 """The threaded server: bound first, so that a port in use is known before anything is promised."""
 
 import errno
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def serve(application: "WSGIApplication", listener: socket.socket, *, threads: i
         listener: of `bind`.
         threads: requests that are answered at once.
     """
+    # It warns of every request that waits for a thread, which a page with several figures does when it loads.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
         application,
         sockets=[listener],
