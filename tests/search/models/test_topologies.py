@@ -58,7 +58,9 @@ def test_topology_for_another_input_is_refused(use_builder):
 
 
 def test_unknown_family_lists_the_known_ones():
-    with pytest.raises(SpecError, match=r"topology\.name = 'vgg': no such topology; known: resnet8, digits_cnn, dscnn\.$"):
+    with pytest.raises(
+        SpecError, match=r"topology\.name = 'vgg': no such topology; known: resnet8, digits_cnn, dscnn\.$"
+    ):
         make_topology(TopologySpec(name="vgg"), input_shape=(6, 6, 2), n_classes=3, choices={"width": 1.0})
 
 
