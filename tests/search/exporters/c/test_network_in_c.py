@@ -79,8 +79,8 @@ def _block(builder: TopologyBuilder, draw: st.DrawFn, source: str, name: str, ki
         return _activated(builder, draw, _convolved(builder, draw, source, name, padding="same"))
     if kind == "depthwise":
         kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-        strides = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-        node = DepthwiseConv2D(name=name, inputs=(source,), kernel_size=kernel, strides=strides, padding="same")
+        stride = draw(st.integers(1, 2))  # TensorFlow's kernel takes the same one for both axes
+        node = DepthwiseConv2D(name=name, inputs=(source,), kernel_size=kernel, strides=(stride,) * 2, padding="same")
         return _activated(builder, draw, builder.add(node))
     inner = builder.norm_relu(builder.conv(source, f"{name}_a", filters=4, kernel_size=(3, 3)))
     if kind == "projected":
