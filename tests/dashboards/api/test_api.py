@@ -38,7 +38,7 @@ def test_trial_with_everything_that_is_stored(api):
     assert trial["candidate"] == build_candidate().to_json()
     assert trial["measurement"]["size_bytes"] == 500
     assert trial["timings"] == {"training_s": 1.5}
-    assert trial["details"] == {"parent": "p"}
+    assert trial["details"]["parent"]["source"] == "trained here"
     assert trial["artifacts"] == {"model.h5": "a" * 64}
     assert trial["started_at"].endswith("Z")
 
