@@ -72,6 +72,10 @@ def test_exported_model_is_the_one_that_the_manifest_describes(tiny, tmp_path):
     assert float(alone.stdout) == manifest["measurement"]["clean_accuracy"]
 
 
+# As the exporters promise: docs/export.md. QONNX computes what was trained, the others round.
+_AGREEMENT = {"tflite": 0.9, "qonnx": 0.99, "hls4ml": 0.9}
+
+
 def test_a_whole_front_is_exported_in_every_format_by_one_command(tiny, tmp_path):
     for tool in ("ai_edge_litert", "qonnx", "hls4ml"):
         pytest.importorskip(tool)
@@ -89,9 +93,13 @@ def test_a_whole_front_is_exported_in_every_format_by_one_command(tiny, tmp_path
         assert manifest["formats"]["keras"]["figures"] == manifest["trained_figures"]
         for name in EXTRA_FORMATS:
             figures = manifest["formats"][name]["figures"]
-            assert figures["argmax_agreement"] >= 0.95
-            assert abs(figures["clean_accuracy"] - manifest["trained_figures"]["clean_accuracy"]) <= 0.05
-            assert abs(figures["robust_accuracy"] - manifest["trained_figures"]["robust_accuracy"]) <= 0.05
+            agreement = figures["argmax_agreement"]
+            assert agreement >= _AGREEMENT[name]
+            # An answer that differs changes the accuracy by one example at most.
+            clean = manifest["trained_figures"]["clean_accuracy"]
+            assert abs(figures["clean_accuracy"] - clean) <= 1 - agreement + 1e-9
+            # Examples made to fool the trained network fool another one no more than itself, but for few.
+            assert figures["robust_accuracy"] >= manifest["trained_figures"]["robust_accuracy"] - 0.05
         assert manifest["target"]["name"] == "cortex-m4"
         files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert set(manifest["files_sha256"]) == files - {"manifest.json"}
