@@ -13,6 +13,7 @@ from spaces.audit import AttackOutcome, Flags
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
+from storage.audit_state import AuditState
 from storage.conversion import plain_json
 from storage.repository import utc_now
 from storage.schema import AuditAttackRow, AuditRow, TrialRow
@@ -20,42 +21,14 @@ from storage.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AuditRecord:
-    """An audit as stored.
+class AuditRecord(AuditState):
+    """An audit of a trial as stored.
 
     Attributes:
         number: of the trial.
-        key: digest of everything that the figures depend on; equal keys are the same audit.
-        settings: what the key was made from, and what a reader of the figures should know.
-        is_right: whether the clean prediction of each example is right.  # [n]
-        attacks: the finished ones, in the order in which they were run.
-        checks: signs that the figures are not to be trusted, docs/checks.md; None until all attacks are done.
     """
 
-    id: int
-    study_id: int
     number: int
-    key: str
-    settings: Mapping[str, Any]
-    is_right: Flags
-    attacks: tuple[AttackOutcome, ...]
-    checks: tuple[CheckResult, ...] | None
-    created_at: datetime
-
-    @property
-    def has_all_attacks(self) -> bool:
-        """Whether every planned attack is stored."""
-        return len(self.attacks) >= int(self.settings.get("n_attacks", 0))
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every planned attack and the checks are stored."""
-        return self.has_all_attacks and self.checks is not None
-
-    @property
-    def masking_suspect(self) -> bool:
-        """Whether a check fired: the model may be less robust than the attacks say."""
-        return not all(check.passed for check in self.checks or ())
 
 
 class AuditRepository:

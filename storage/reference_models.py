@@ -14,6 +14,7 @@ from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
+from storage.audit_state import AuditState
 from storage.conversion import plain_json
 from storage.repository import utc_now
 from storage.schema import ReferenceAttackRow, ReferenceModelRow
@@ -39,41 +40,17 @@ class ReferenceModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReferenceRecord:
+class ReferenceRecord(AuditState):
     """A reference model with its audit in one study, as stored.
 
     Attributes:
         name, title, size_bytes, source: those of `ReferenceModel`.
-        key, settings, is_right, attacks, checks: those of `storage.audits.AuditRecord`.
     """
 
-    id: int
-    study_id: int
     name: str
     title: str
     size_bytes: int
     source: Mapping[str, Any]
-    key: str
-    settings: Mapping[str, Any]
-    is_right: Flags
-    attacks: tuple[AttackOutcome, ...]
-    checks: tuple[CheckResult, ...] | None
-    created_at: datetime
-
-    @property
-    def has_all_attacks(self) -> bool:
-        """Whether every planned attack is stored."""
-        return len(self.attacks) >= int(self.settings.get("n_attacks", 0))
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every planned attack and the checks are stored."""
-        return self.has_all_attacks and self.checks is not None
-
-    @property
-    def masking_suspect(self) -> bool:
-        """Whether a check fired: the model may be less robust than the attacks say."""
-        return not all(check.passed for check in self.checks or ())
 
     @property
     def n_examples(self) -> int:
