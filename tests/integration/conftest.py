@@ -8,7 +8,7 @@ import pytest
 
 from search.bootstrap import Memory, open_memory
 from storage.records import TrialRecord
-from tests.integration.tiny import run_search, write_tiny
+from tests.integration.tiny import TRIALS, run_search, write_tiny
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,12 @@ class TinyStudy:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
     folder = tmp_path_factory.mktemp("tiny")
     write_tiny(folder)
+    return TinyStudy(folder, run_search("launch", "--study", "tiny.toml", folder=folder))
+
+
+@pytest.fixture(scope="session")
+def infeasible(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
+    """The two baselines and a third trial, none of them feasible: the third's model is not kept."""
+    folder = tmp_path_factory.mktemp("infeasible")
+    write_tiny(folder, {"clean_accuracy >= 0.3": "clean_accuracy >= 1.1", f"trials = {TRIALS}": "trials = 3"})
     return TinyStudy(folder, run_search("launch", "--study", "tiny.toml", folder=folder))

@@ -38,13 +38,6 @@ def shown(tiny, monkeypatch, capsys) -> Shown:
     return run
 
 
-def removed_numbers(tiny) -> list[int]:
-    """Return the trials that are neither on the front nor baselines."""
-    numbers = [number for number in range(2, TRIALS) if number not in front_numbers(tiny)]
-    assert numbers, "a tiny study whose every model is kept shows nothing of removal"
-    return numbers
-
-
 @pytest.fixture
 def launched(tiny, shown, monkeypatch, tmp_path) -> Shown:
     """Launch in a copy of the study's folder, because a launch may change the stored budget."""
@@ -87,7 +80,8 @@ def test_output_is_plain_text_of_at_most_80_columns(tiny, shown):
     _, studies, _ = shown("studies")
     for text in (tiny.launched.stdout, front, studies):
         assert "\x1b" not in text
-        assert max(len(line) for line in text.splitlines() if line[:1] in set("┏┃┡│└")) <= 80
+    assert max(len(line) for line in (tiny.launched.stdout + front).splitlines() if line[:1] in set("┏┃┡│└")) <= 80
+    assert max(len(line) for line in studies.splitlines()) <= 80
 
 
 def test_every_trial_of_the_budget_is_there_once(tiny):
@@ -113,12 +107,14 @@ def test_optuna_has_our_values(tiny):
         assert told.values == [record.measurement.metric(name) for name in names]
 
 
-def test_artifacts_on_disk_are_those_of_front_baselines_and_parent(tiny):
+@pytest.mark.parametrize("launched_study", ["tiny", "infeasible"])
+def test_artifacts_on_disk_are_those_of_front_baselines_and_parent(launched_study, request):
+    tiny = request.getfixturevalue(launched_study)
     memory = tiny.memory
     study = memory.repository.get_study("tiny")
-    kept = set(range(TRIALS)) - set(removed_numbers(tiny))
+    kept = {0, 1, *front_numbers(tiny)}
     digests = set()
-    for number in range(TRIALS):
+    for number in range(len(tiny.trials())):
         models = memory.repository.artifacts(study.id, number)
         assert set(models) == ({"model.json", "weights.npz"} if number in kept else set())
         digests |= set(models.values())
@@ -235,11 +231,11 @@ def test_wrong_export_is_bad_input_and_leaves_nothing(tiny, shown, tmp_path, arg
     assert not (tmp_path / "out").exists()
 
 
-def test_model_that_was_removed_cannot_be_exported(tiny, shown, tmp_path):
-    number = removed_numbers(tiny)[0]
-    code, _, error = shown("export", "--study", "tiny", "--select", f"trial:{number}", "--out", str(tmp_path / "out"))
+def test_model_that_was_removed_cannot_be_exported(infeasible, shown, monkeypatch, tmp_path):
+    monkeypatch.chdir(infeasible.folder)
+    code, _, error = shown("export", "--study", "tiny", "--select", "trial:2", "--out", str(tmp_path / "out"))
     assert (code, error.count("\n")) == (2, 1)
-    assert f"trial {number} of study 'tiny' has no stored model" in error
+    assert "trial 2 of study 'tiny' has no stored model" in error
     assert "--keep-all" in error
 
 

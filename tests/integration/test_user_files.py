@@ -157,11 +157,10 @@ def test_float_model_of_another_network_is_refused_before_the_study_begins(tmp_p
     assert not (tmp_path / "studies.db").exists()
 
 
-def test_launch_without_a_feasible_trial_says_so_and_offers_no_export(tmp_path):
-    write_tiny(tmp_path, {"clean_accuracy >= 0.3": "clean_accuracy >= 1.1", f"trials = {TRIALS}": "trials = 2"})
-    shown = run_search("launch", "--study", "tiny.toml", folder=tmp_path)
+def test_launch_without_a_feasible_trial_says_so_and_offers_no_export(infeasible):
+    shown = infeasible.launched
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "the Pareto front of tiny is empty, because no trial is feasible: 0 failed, 2 infeasible" in shown.stdout
+    assert "the Pareto front of tiny is empty, because no trial is feasible: 0 failed, 3 infeasible" in shown.stdout
     assert "baselines that are not on the front" in shown.stdout
     assert "search front --study tiny" in shown.stdout
     assert "search export" not in shown.stdout
