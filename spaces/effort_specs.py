@@ -17,7 +17,8 @@ class EarlyStoppingSpec(Section):
             `search.stopping_replay` can tell what stopping would have saved and lost.
         eta: the best 1/eta go on, and the rungs are a factor of eta apart.
         first_fraction: the first rung is not before this part of the epochs, in (0, 1).
-        attack_examples: examples of the attack subset that a measurement at a rung attacks.
+        attack_examples: examples of the attack subset that a measurement at a rung attacks; by default 64, or all
+            where the subset has fewer.
         order: what decides between trials that do not dominate each other: how much volume a trial adds to the
             others ("hypervolume"), or how far it is from them ("epsilon_net").
     """

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from spaces.candidate import Candidate
 from spaces.errors import SpecError
 from spaces.layer_policy import LayerKind, LayerPolicy
-from spaces.study_spec import LayerRule, StudySpec
+from spaces.layer_specs import LayerRule
+from spaces.study_spec import StudySpec
 
 ParamValue: TypeAlias = int | float
 

@@ -2,79 +2,20 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from spaces.effort_specs import EarlyStoppingSpec, WarmStartSpec
 from spaces.errors import SpecError
-from spaces.layer_policy import WeightQuantizer
+from spaces.layer_specs import LayerChoices
 from spaces.objectives import Constraint, Objective
 from spaces.rungs import rung_epochs
-from spaces.spec_values import (
-    ActivationBits,
-    Boolean,
-    Count,
-    Epsilon,
-    Epsilons,
-    Integer,
-    JacobianWeights,
-    NonNegative,
-    NonNegativeChoices,
-    Number,
-    Positive,
-    PositiveChoices,
-    Section,
-    WeightBits,
-    Words,
-)
+from spaces.spec_values import Count, Epsilons, Integer, Number, PositiveChoices, Section, Words
 from spaces.targets import Target, read_target
+from spaces.training_specs import ParentSpec, TrainingSpec
 
 _FOR_RECORDINGS = {"keywords", "shift_frames"}  # keys of `data`
-
-
-class LayerRule(Section):
-    """Narrows or ties the choices of the layers whose name matches a shell-style pattern.
-
-    With `tie`, all matched layers share one parameter for each field that the rule names.
-
-    Attributes:
-        match: shell-style pattern on layer names; it must match a layer.
-        weight_bits: the weight bit widths these layers choose from.
-        activation_bits: the bit widths of the activations that follow these layers.
-        jr_weight: the Jacobian weights these layers choose from; they must contain 0.
-        tie: whether the matched layers share one choice.
-    """
-
-    match: str
-    weight_bits: WeightBits | None = None
-    activation_bits: ActivationBits | None = None
-    jr_weight: JacobianWeights | None = None
-    tie: bool = False
-
-    @model_validator(mode="after")
-    def _names_a_choice(self) -> Self:
-        if self.weight_bits is None and self.activation_bits is None and self.jr_weight is None:
-            raise ValueError("a rule must name weight_bits, activation_bits or jr_weight")
-        return self
-
-
-class LayerChoices(Section):
-    """The choices of every quantizable layer, and rules that narrow or tie some of them.
-
-    Attributes:
-        weight_bits: bit widths of a layer's weights; 1 is binary.
-        activation_bits: bit widths of the activation that follows a layer.
-        jr_weight: weights of a layer's Jacobian term; they must contain 0.
-        two_bit_quantizer: what 2 bits mean for weights, "quantized_bits" or "ternary".
-        rules: narrow or tie some layers; the last rule that matches wins.
-    """
-
-    weight_bits: WeightBits = (2, 3, 4, 6, 8)
-    activation_bits: ActivationBits = (3, 4, 6, 8)
-    jr_weight: JacobianWeights = (0.0, 1e-4, 1e-3, 1e-2)
-    two_bit_quantizer: Literal[WeightQuantizer.QUANTIZED_BITS, WeightQuantizer.TERNARY] = WeightQuantizer.QUANTIZED_BITS
-    rules: tuple[LayerRule, ...] = ()
 
 
 class TopologySpec(Section):
@@ -133,100 +74,6 @@ class DataSpec(Section):
                 f"got {self.attack_examples}"
             )
         return self
-
-
-class TrainingSpec(Section):
-    """How a candidate is trained; a list of values makes a setting part of the search.
-
-    Attributes:
-        epochs: epochs of quantization-aware training, the trial's fidelity.
-        batch_size: examples of a training step.
-        learning_rate: step size of the optimizer.
-        weight_decay: weight decay of the optimizer; 0 is off.
-        start: "parent" starts from the float parent's weights, "scratch" from random ones.
-        jr_fraction: part of each batch that the Jacobian term looks at, in (0, 1]; the estimate stays unbiased.
-        jr_every: the Jacobian term is taken every k-th step with k times its weight.
-        adversarial_weight: share of the loss taken on single-step adversarial examples, in [0, 1]; 0 is off.
-        adversarial_epsilon: L-inf radius of those examples, in input units; a list makes it part of the search.
-    """
-
-    epochs: Count = 3
-    batch_size: Count = 128
-    start: Literal["parent", "scratch"] = "parent"
-    learning_rate: PositiveChoices = (1e-3,)
-    weight_decay: NonNegative = 1e-4
-    jr_fraction: Annotated[Positive, Field(le=1)] = 1.0
-    jr_every: Count = 1
-    adversarial_weight: NonNegativeChoices = (0.0,)
-    adversarial_epsilon: Epsilon | Epsilons | None = None
-
-    @model_validator(mode="after")
-    def _adversarial_training(self) -> Self:
-        _check_adversarial(max(self.adversarial_weight), self.adversarial_epsilon)
-        return self
-
-    @property
-    def adversarial_epsilons(self) -> tuple[float, ...]:
-        """The radii of adversarial examples that a candidate may be trained at; none where there is none."""
-        epsilon = self.adversarial_epsilon
-        return epsilon if isinstance(epsilon, tuple) else () if epsilon is None else (epsilon,)
-
-    def choices(self) -> dict[str, tuple[float, ...]]:
-        """Return the searched training settings by name; one radius alone is no choice and no parameter."""
-        choices = {"learning_rate": self.learning_rate, "adversarial_weight": self.adversarial_weight}
-        if isinstance(self.adversarial_epsilon, tuple):
-            choices["adversarial_epsilon"] = self.adversarial_epsilon
-        return choices
-
-
-class ParentSpec(Section):
-    """The float network that candidates start from: trained here, or read from the user's `.h5` file.
-
-    Attributes:
-        file: the user's weights; None for random ones.
-        tune: whether training goes on from the file's weights for `epochs`; else they are taken as they are.
-        epochs, learning_rate, batch_size: of the training.
-        adversarial_weight, adversarial_epsilon: share of the loss taken on single-step adversarial examples, in
-            [0, 1], and their L-inf radius in input units, as in `TrainingSpec`.
-    """
-
-    file: str | None = None
-    tune: Boolean = False
-    epochs: Count = 15
-    learning_rate: Positive = 2e-3
-    batch_size: Count = 128
-    adversarial_weight: NonNegative = 0.0
-    adversarial_epsilon: Epsilon | None = None
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether there is a training here, from random weights or from those of the file."""
-        return self.file is None or self.tune
-
-    @model_validator(mode="after")
-    def _settings_are_used(self) -> Self:
-        _check_adversarial(self.adversarial_weight, self.adversarial_epsilon)
-        if self.tune and self.file is None:
-            raise ValueError("tune = true needs file, the weights that the training goes on from")
-        if self.adversarial_weight > 0 and not self.is_trained:
-            raise ValueError(
-                f"adversarial_weight = {self.adversarial_weight:g} would be ignored, because the weights of file are "
-                "taken as they are; set tune = true to train on from them, or leave adversarial_weight out"
-            )
-        return self
-
-    def identity(self) -> dict[str, Any]:
-        """Return what decides the parent; settings that are off leave no trace, as in `StudySpec.identity`."""
-        unused = {"adversarial_weight", "adversarial_epsilon"} if self.adversarial_weight == 0 else set()
-        unused |= set() if self.tune else {"tune"}
-        return self.model_dump(mode="json", exclude=unused)
-
-
-def _check_adversarial(weight: float, epsilon: object) -> None:
-    if weight > 1:
-        raise ValueError(f"adversarial_weight must lie in [0, 1]; got {weight}")
-    if weight > 0 and epsilon is None:
-        raise ValueError("adversarial_weight > 0 needs adversarial_epsilon, the radius of the training examples")
 
 
 class RobustnessSpec(Section):
@@ -320,6 +167,20 @@ class StudySpec(Section):
     warm_start: WarmStartSpec = WarmStartSpec()
     target: Annotated[Target | None, BeforeValidator(read_target)] = None
     budget: BudgetSpec = BudgetSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rungs_attack_no_more_than_there_are(cls, values: Any) -> Any:
+        """Lower the default of `early_stopping.attack_examples` where the attack subset has fewer."""
+        if not isinstance(values, dict):
+            return values
+        data, stopping = values.get("data"), values.get("early_stopping", {})
+        if not isinstance(data, dict) or not isinstance(stopping, dict) or "attack_examples" in stopping:
+            return values
+        there = data.get("attack_examples")
+        if not isinstance(there, int) or not 0 < there < EarlyStoppingSpec().attack_examples:
+            return values
+        return {**values, "early_stopping": {**stopping, "attack_examples": there}}
 
     @model_validator(mode="after")
     def _distinct_objectives(self) -> Self:

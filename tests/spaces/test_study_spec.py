@@ -128,7 +128,14 @@ def test_training_too_short_for_a_rung_is_refused():
 
 def test_more_examples_at_a_rung_than_the_study_attacks_are_refused():
     with pytest.raises(SpecError, match=r"must not exceed data\.attack_examples = 50, of which .*; got 64\."):
-        make_spec(early_stopping={"mode": "rungs"})
+        make_spec(early_stopping={"mode": "rungs", "attack_examples": 64})
+
+
+@pytest.mark.parametrize(("there", "attacked"), [(50, 50), (64, 64), (65, 64)])
+def test_rungs_attack_all_examples_where_there_are_fewer_than_their_default(there, attacked):
+    data = {"name": "digits", "validation_examples": 100, "attack_examples": there}
+    assert make_spec(data=data, early_stopping={"mode": "rungs"}).early_stopping.attack_examples == attacked
+    assert make_spec(data=data).early_stopping.attack_examples == attacked
 
 
 @pytest.mark.parametrize(
