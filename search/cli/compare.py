@@ -29,9 +29,9 @@ def compare(
 ) -> None:
     """Show accuracy under white-box and black-box attacks beside a reference, with intervals and paired tests."""
     from dashboards.infos.reference_comparison import reference_comparison_info
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
-    from search.snapshots import read_snapshot
 
     memory = open_memory(storage)
     if images is not None:

@@ -28,11 +28,11 @@ def front(
         raise SpecError(f"--axes {axes} is for the plot; add --plot, or leave it out.")
     if as_json and as_csv:
         raise SpecError("--json and --csv were both given; choose one.")
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.front_plot import plot_objectives, print_plot
     from search.cli.front_table import csv_rows, front_values, print_front
     from search.cli.study_names import study_name
-    from search.snapshots import read_snapshot
 
     name = study_name(study)
     memory = open_memory(storage)

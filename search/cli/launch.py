@@ -223,10 +223,10 @@ def _write_outcome(name: str, storage: str) -> None:
     import json
     import sys
 
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.front_table import front_values
     from search.cli.status import status_values
-    from search.snapshots import read_snapshot
 
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
@@ -235,10 +235,10 @@ def _write_outcome(name: str, storage: str) -> None:
 
 
 def _print_outcome(console: Console, name: str, storage: str) -> None:
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.front_table import print_front
     from search.cli.next_commands import print_next
-    from search.snapshots import read_snapshot
 
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)

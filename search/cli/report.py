@@ -33,9 +33,9 @@ def report(
     ] = ReportFormat.HTML,
 ) -> None:
     """Write the study's figures as one page that works offline, or as images."""
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.study_names import study_name
-    from search.snapshots import read_snapshot
 
     name = study_name(study)
     memory = open_memory(storage)

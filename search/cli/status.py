@@ -27,9 +27,9 @@ def status(
     """Print how far a study is: trials by state, front, hypervolume, failures."""
     if watch and as_json:
         raise SpecError("--watch and --json were both given; choose one. A program asks --json again and again.")
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.study_names import study_name
-    from search.snapshots import read_snapshot
 
     name = study_name(study)
     memory = open_memory(storage)

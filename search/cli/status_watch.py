@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from dashboards.reading import read_snapshot
 from search.cli.durations import left_text
 from search.cli.front_table import front_tables
-from search.snapshots import read_snapshot
 from spaces.errors import StorageError
 from storage.records import TrialState
 from storage.study_progress import StudyProgress

@@ -14,8 +14,8 @@ from search.cli.synthetic import MARK
 
 def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = False) -> None:
     """List the studies of a database."""
+    from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
-    from search.snapshots import read_snapshot
     from storage.records import TrialState
 
     repository = open_memory(storage).repository

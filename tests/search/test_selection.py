@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.reading import read_snapshot
 from search.selection import select_trial, select_trials
-from search.snapshots import read_snapshot
 from spaces.errors import SelectionError
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
