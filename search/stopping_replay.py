@@ -28,11 +28,13 @@ class StudyReplay:
     """What early stopping would have saved and lost in a study.
 
     Attributes:
+        n_trials: how many were replayed.
         stopped: trial -> the epochs after which it would have been stopped.
         epochs_spent, epochs_full: of all trials together, with and without early stopping.
         hypervolume, hypervolume_full: of the feasible trials that are trained to their end.
     """
 
+    n_trials: int
     stopped: Mapping[int, int]
     epochs_spent: int
     epochs_full: int
@@ -82,6 +84,7 @@ def replay_study(trials: Sequence[FinishedTrial], *, rungs: Sequence[int], epoch
                 break
     finals = [trial.final for trial in trials]
     return StudyReplay(
+        n_trials=len(trials),
         stopped=MappingProxyType(stopped),
         epochs_spent=sum(stopped.get(point.number, epochs) for point in finals),
         epochs_full=epochs * len(finals),

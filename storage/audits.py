@@ -16,7 +16,8 @@ from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
 from storage.audit_state import AuditState
 from storage.conversion import plain_json
 from storage.repository import utc_now
-from storage.schema import AuditAttackRow, AuditRow, TrialRow
+from storage.schema import AuditAttackRow, AuditRow
+from storage.study_rows import trial_row
 from storage.transactions import Transactions
 
 
@@ -49,10 +50,7 @@ class AuditRepository:
         """
         try:
             with self._transactions.writing() as session:
-                if session.get(TrialRow, (study_id, number)) is None:
-                    raise SelectionError(
-                        f"study {study_id} has no trial {number}; list its trials to see which it has."
-                    )
+                trial_row(session, study_id, number)
                 row = session.scalars(_audit_query(study_id, number, key)).one_or_none()
                 if row is None:
                     row = AuditRow(study_id=study_id, number=number, key=key, settings=plain_json(settings))

@@ -18,6 +18,7 @@ from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.launch import launch
 from search.cli.reference import reference
 from search.cli.refine import refine
+from search.cli.replay import replay
 from search.cli.report import report
 from search.cli.status import status
 from search.cli.studies import studies
@@ -44,7 +45,7 @@ def _common(
 
 for _command in (
     *(launch, worker, status, front, refine, audit, reference, compare),
-    *(studies, export, report, dashboard, doctor),
+    *(replay, studies, export, report, dashboard, doctor),
 ):
     app.command()(_command)
 app.add_typer(db, name="db")

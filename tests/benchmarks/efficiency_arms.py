@@ -21,11 +21,10 @@ from typing import Any  # noqa: E402
 import optuna  # noqa: E402
 
 from search.bootstrap import LaunchOptions, open_memory, prepare_worker  # noqa: E402
-from search.early_stopping import RungPoint, RungRule  # noqa: E402
 from search.evaluation import Evaluator, Watch  # noqa: E402
 from search.models.topologies import make_all_topologies  # noqa: E402
-from search.stopping_replay import FinishedTrial, replay_study  # noqa: E402
 from search.study_data import load_data  # noqa: E402
+from search.study_replay import replay_stopping  # noqa: E402
 from search.training.fit import StopRequestedError  # noqa: E402
 from search.worker import trial_seed  # noqa: E402
 from spaces.errors import TrialError  # noqa: E402
@@ -34,7 +33,7 @@ from spaces.objectives import losses, violations  # noqa: E402
 from spaces.search_space import SearchSpace  # noqa: E402
 from spaces.spec_files import load_spec, parse_spec  # noqa: E402
 from spaces.study_spec import StudySpec  # noqa: E402
-from storage.records import TrialRecord, TrialState  # noqa: E402
+from storage.records import TrialRecord  # noqa: E402
 from tests.benchmarks.efficiency_curves import Found, Replay, Run  # noqa: E402
 from tests.benchmarks.efficiency_options import NSGA2, OURS, PLAIN, RANDOM, WITHOUT, ArmOptions  # noqa: E402
 
@@ -171,23 +170,11 @@ def _replay(storage: str, name: str) -> Replay | None:
     memory = open_memory(storage)
     study = memory.repository.get_study(name)
     spec = parse_spec(study.spec, source=f"stored study {name!r}")
-    rule, rungs = RungRule.of(spec), spec.rungs()
-    at_rungs: dict[int, dict[int, RungPoint]] = {}
-    for record in memory.rungs.rungs(study.id):
-        at_rungs.setdefault(record.number, {})[record.rung] = RungPoint.of(record.number, record.measurement, rule)
-    trials = [
-        FinishedTrial(
-            at_rungs=tuple(at_rungs[record.number][rung] for rung in range(len(rungs))),
-            final=RungPoint.of(record.number, record.measurement, rule),
-        )
-        for record in memory.repository.trials(study.id, state=TrialState.COMPLETE)
-        if record.measurement is not None
-    ]
-    if not trials:
+    found = replay_stopping(memory.repository.trials(study.id), memory.rungs.rungs(study.id), spec)
+    if found is None:
         return None
-    found = replay_study(trials, rungs=rungs, epochs=spec.training.epochs, rule=rule)
     return Replay(
-        n_trials=len(trials),
+        n_trials=found.n_trials,
         n_stopped=len(found.stopped),
         times_saved=found.times_saved,
         hypervolume_lost=found.hypervolume_lost,

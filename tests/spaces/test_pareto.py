@@ -128,6 +128,15 @@ def test_one_objective_is_the_distance_to_the_reference():
     assert hypervolume(points([3], [1], [2]), np.array([5.0])) == 4.0
 
 
+@pytest.mark.parametrize("n_objectives", [1, 2, 3, 4])
+def test_single_point_is_rounded_like_one_beside_a_dominated_point(n_objectives):
+    rng = np.random.default_rng(n_objectives)
+    reference = np.ones(n_objectives)
+    for point in rng.random((50, n_objectives)):
+        alone, beside = point[np.newaxis], np.stack([point, (point + 1) / 2])
+        assert hypervolume(alone, reference) == hypervolume(beside, reference)
+
+
 def test_dominated_and_equal_points_add_nothing():
     rows = points([1, 3], [2, 2], [2, 2], [3, 3], [3, 1])
     assert hypervolume(rows, np.array([4.0, 4.0])) == 6.0

@@ -99,7 +99,7 @@ def test_only_like_is_compared_with_like(refine: Callable[..., Ran]) -> None:
         (("--epochs", "6", "--select", "trial:2"), "trial 2 of study 'digits' is failed (it broke); choose a complete"),
         (("--epochs", "6", "--select", "trial:3"), "trial 3 of study 'digits' is stopped"),
         (("--epochs", "6", "--select", "trial:4"), "trial 4 of study 'digits' is refused (too large)"),
-        (("--epochs", "6", "--select", "trial:9"), "has no trial 9"),
+        (("--epochs", "6", "--select", "trial:9"), "study 'digits' has no trial 9"),
         (("--epochs", "6", "--study", "other"), "other"),
         (("--show",), "study 'digits' has no such refinement; run `refine --study digits"),
     ],

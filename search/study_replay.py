@@ -1,0 +1,77 @@
+"""What a study has stored of its rungs, decided again: do the decisions hold, what does stopping save and lose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.early_stopping import Decision, RungPoint, RungRule, replay
+from search.stopping_replay import FinishedTrial, StudyReplay, replay_study
+from spaces.study_spec import StudySpec
+from storage.records import TrialRecord, TrialState
+from storage.rungs import RungRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionsReplay:
+    """The stored decisions of a study beside those that come out again.
+
+    Attributes:
+        n_decisions: how many are stored.
+        differing: (trial, rung) of those that come out otherwise: changed by hand, or damaged.
+    """
+
+    n_decisions: int
+    differing: tuple[tuple[int, int], ...]
+
+
+def replay_decisions(rungs: Sequence[RungRecord], spec: StudySpec) -> DecisionsReplay:
+    """Decide again at every rung, each time from what the stored decision was based on.
+
+    The outcome must be the one that was acted on, and the trial's own values those that were measured there.
+
+    Raises:
+        SearchError: another version of the rule made a decision.
+    """
+    differing = [(record.number, record.rung) for record in rungs if not _holds(record, spec)]
+    return DecisionsReplay(n_decisions=len(rungs), differing=tuple(differing))
+
+
+def replay_stopping(trials: Sequence[TrialRecord], rungs: Sequence[RungRecord], spec: StudySpec) -> StudyReplay | None:
+    """Return what stopping would have saved and lost, None unless some trials were watched to their end.
+
+    Args:
+        trials: of the study; those count that are complete and were measured at every rung.
+        rungs: of the study.
+        spec: of the study. Where its mode stops trainings, None: what became of a stopped trial is not known.
+    """
+    if spec.early_stopping.mode != "watch":
+        return None
+    rule, epochs = RungRule.of(spec), spec.rungs()
+    points: dict[int, dict[int, RungPoint]] = {}
+    for record in rungs:
+        points.setdefault(record.number, {})[record.rung] = RungPoint.of(record.number, record.measurement, rule)
+    finished = [
+        FinishedTrial(
+            at_rungs=tuple(points[trial.number][rung] for rung in range(len(epochs))),
+            final=RungPoint.of(trial.number, trial.measurement, rule),
+        )
+        for trial in trials
+        if trial.state is TrialState.COMPLETE
+        and trial.measurement is not None
+        and len(points.get(trial.number, ())) == len(epochs)
+    ]
+    if not finished:
+        return None
+    return replay_study(finished, rungs=epochs, epochs=spec.training.epochs, rule=rule)
+
+
+def _holds(record: RungRecord, spec: StudySpec) -> bool:
+    try:
+        stored = Decision.from_json(record.decision)
+        again = replay(stored)
+    except (KeyError, TypeError, ValueError):  # parts of what was stored are missing
+        return False
+    is_followed = record.goes_on == (again.goes_on or spec.early_stopping.mode == "watch")
+    measured = RungPoint.of(record.number, record.measurement, stored.rule)
+    is_as_measured = measured in [standing.point for standing in stored.standings]
+    is_same = stored.number == record.number and again.to_json() == dict(record.decision)
+    return is_same and is_followed and is_as_measured
