@@ -20,10 +20,10 @@ from spaces.rungs import RungOrder
 from spaces.search_space import BASELINE_NUMBERS
 from spaces.study_spec import StudySpec
 
-RULE_VERSION = 1  # of the order below; a stored decision is replayed by the version that made it
+RULE_VERSION = 2  # of the order below; a stored decision is replayed by the version that made it
 
 _WITHHELD_VIOLATION = 1.0
-_COLUMNS = ("number", "rank", "violation", "is_withheld")  # of a stored standing, before its metrics
+_COLUMNS = ("number", "rank")  # of a stored standing
 
 _ORDERS: dict[RungOrder, Callable[[Losses, NDArray[np.float64]], NDArray[np.int64]]] = {
     "hypervolume": contribution_order,
@@ -142,8 +142,8 @@ class Standing:
 
     Attributes:
         violation: sum of the broken constraints, each as a part of its bound; 0 is feasible.
-        rank: number of the group of equally good points that the point is in, 0 the best; within a group the rule's
-            order decides.
+        rank: number of the group of equally good points that the point is in, 0 the best; within the group through
+            which the cut goes the rule's order decides, in the others the older trial comes first.
     """
 
     point: RungPoint
@@ -159,13 +159,11 @@ class Decision:
         number: the trial's that is decided on.
         rule: what decided.
         standings: all trials that had reached the rung, this one included, best first.
-        version: of the rule's code.
     """
 
     number: int
     rule: RungRule
     standings: tuple[Standing, ...]
-    version: int = RULE_VERSION
 
     @property
     def place(self) -> int:
@@ -175,8 +173,7 @@ class Decision:
     @property
     def n_places(self) -> int:
         """How many places go on: the best 1/eta rounded up; all while fewer than eta trials reached the rung."""
-        n_reached = len(self.standings)
-        return n_reached if n_reached < self.rule.eta else math.ceil(n_reached / self.rule.eta)
+        return _n_places(len(self.standings), self.rule)
 
     @property
     def goes_on(self) -> bool:
@@ -196,43 +193,41 @@ class Decision:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values from which `from_json` makes an equal decision; the outcome is written out too.
 
-        Standings are rows under `columns`, because a study stores as many of them as the square of its trials.
+        Of a standing it holds the trial and its rank: a study stores as many standings as the square of its trials,
+        and what a trial measured at a rung is stored once, beside its own decision, and never changes.
         """
-        metrics = self.rule.metrics
         return {
-            "version": self.version,
+            "version": RULE_VERSION,
             "number": self.number,
             "goes_on": self.goes_on,
             "place": self.place,
             "n_places": self.n_places,
+            "reason": self.reason,
             "rule": self.rule.to_json(),
-            "columns": [*_COLUMNS, *metrics],
-            "standings": [
-                [
-                    standing.point.number,
-                    standing.rank,
-                    standing.violation,
-                    standing.point.is_withheld,
-                    *(standing.point.values[name] for name in metrics),
-                ]
-                for standing in self.standings
-            ],
+            "columns": list(_COLUMNS),
+            "standings": [[standing.point.number, standing.rank] for standing in self.standings],
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Decision":
-        """Rebuild a decision from `to_json`."""
-        metrics = value["columns"][len(_COLUMNS) :]
-        standings = []
-        for number, rank, violation, is_withheld, *values in value["standings"]:
-            point = RungPoint(number=number, values=dict(zip(metrics, values, strict=True)), is_withheld=is_withheld)
-            standings.append(Standing(point=point, violation=violation, rank=rank))
-        return cls(
-            version=value["version"],
-            number=value["number"],
-            rule=RungRule.from_json(value["rule"]),
-            standings=tuple(standings),
-        )
+    def from_json(cls, value: Mapping[str, Any], measured: Mapping[int, Measurement]) -> "Decision":
+        """Rebuild a decision from `to_json` and what the trials measured at its rung, by number.
+
+        Raises:
+            SearchError: another version of the rule made it.
+            KeyError: a trial that it was compared with has no measurement.
+        """
+        if value["version"] != RULE_VERSION:
+            raise SearchError(
+                f"the decision about trial {value['number']} was made by version {value['version']} of the rule; "
+                f"this is version {RULE_VERSION}. Replay it with the version of the service that made it."
+            )
+        rule = RungRule.from_json(value["rule"])
+        points = [RungPoint.of(number, measured[number], rule) for number, _ in value["standings"]]
+        standings = [
+            Standing(point=point, violation=rule.violation(point), rank=rank)
+            for point, (_, rank) in zip(points, value["standings"], strict=True)
+        ]
+        return cls(number=value["number"], rule=rule, standings=tuple(standings))
 
 
 def decide(point: RungPoint, reached: Sequence[RungPoint], *, rule: RungRule) -> Decision:
@@ -256,7 +251,9 @@ def decide(point: RungPoint, reached: Sequence[RungPoint], *, rule: RungRule) ->
        network, since a larger one is nearly always a little more accurate; an epsilon box needs a width for every
        metric.
     3. Non-dominated rank in the plain objectives, for points that tie in 2.: a dominated point never comes first.
-    4. `spaces.pareto.contribution_order` or `epsilon_net_order` among those that are left equal, then the older trial.
+    4. Among those that are left equal, where the last place that goes on is one of theirs,
+       `spaces.pareto.contribution_order` or `epsilon_net_order`; elsewhere their order decides nothing.
+    5. The older trial.
 
     Args:
         point: the trial at the rung.
@@ -284,18 +281,13 @@ def decide(point: RungPoint, reached: Sequence[RungPoint], *, rule: RungRule) ->
 
 
 def replay(decision: Decision) -> Decision:
-    """Decide again from what a decision was based on; the same decision comes out, whatever has happened since.
-
-    Raises:
-        SearchError: another version of the rule made it.
-    """
-    if decision.version != RULE_VERSION:
-        raise SearchError(
-            f"the decision about trial {decision.number} was made by version {decision.version} of the rule; "
-            f"this is version {RULE_VERSION}. Replay it with the version of the service that made it."
-        )
+    """Decide again from what a decision was based on; the same decision comes out, whatever has happened since."""
     points = {standing.point.number: standing.point for standing in decision.standings}
     return decide(points.pop(decision.number), list(points.values()), rule=decision.rule)
+
+
+def _n_places(n_reached: int, rule: RungRule) -> int:
+    return n_reached if n_reached < rule.eta else math.ceil(n_reached / rule.eta)
 
 
 def _standings(points: Sequence[RungPoint], rule: RungRule) -> tuple[Standing, ...]:
@@ -311,8 +303,9 @@ def _standings(points: Sequence[RungPoint], rule: RungRule) -> tuple[Standing, .
     standings: list[Standing] = []
     for rank, key in enumerate(np.unique(ranks, axis=0)):  # in lexicographic order
         members = np.flatnonzero(np.all(ranks == key, axis=1))
-        ordered = members[_ORDERS[rule.order](losses[members], reference)]
-        standings += [Standing(point=points[i], violation=float(violations[i]), rank=rank) for i in ordered]
+        if 0 < _n_places(len(points), rule) - len(standings) < len(members):
+            members = members[_ORDERS[rule.order](losses[members], reference)]
+        standings += [Standing(point=points[i], violation=float(violations[i]), rank=rank) for i in members]
     return tuple(standings)
 
 

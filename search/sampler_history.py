@@ -7,7 +7,7 @@ import numpy as np
 
 from spaces.pareto import non_dominated_mask
 
-_LATEST = 1000
+_LATEST = 300
 
 
 class SamplerHistory:

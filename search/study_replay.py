@@ -1,10 +1,11 @@
 """What a study has stored of its rungs, decided again: do the decisions hold, what does stopping save and lose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search.early_stopping import Decision, RungPoint, RungRule, replay
 from search.stopping_replay import FinishedTrial, StudyReplay, replay_study
+from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
 from storage.records import TrialRecord, TrialState
 from storage.rungs import RungRecord
@@ -31,7 +32,10 @@ def replay_decisions(rungs: Sequence[RungRecord], spec: StudySpec) -> DecisionsR
     Raises:
         SearchError: another version of the rule made a decision.
     """
-    differing = [(record.number, record.rung) for record in rungs if not _holds(record, spec)]
+    measured: dict[int, dict[int, Measurement]] = {}
+    for record in rungs:
+        measured.setdefault(record.rung, {})[record.number] = record.measurement
+    differing = [(record.number, record.rung) for record in rungs if not _holds(record, measured[record.rung], spec)]
     return DecisionsReplay(n_decisions=len(rungs), differing=tuple(differing))
 
 
@@ -64,14 +68,10 @@ def replay_stopping(trials: Sequence[TrialRecord], rungs: Sequence[RungRecord], 
     return replay_study(finished, rungs=epochs, epochs=spec.training.epochs, rule=rule)
 
 
-def _holds(record: RungRecord, spec: StudySpec) -> bool:
+def _holds(record: RungRecord, measured: Mapping[int, Measurement], spec: StudySpec) -> bool:
     try:
-        stored = Decision.from_json(record.decision)
-        again = replay(stored)
+        again = replay(Decision.from_json(record.decision, measured))
     except (KeyError, TypeError, ValueError):  # parts of what was stored are missing
         return False
     is_followed = record.goes_on == (again.goes_on or spec.early_stopping.mode == "watch")
-    measured = RungPoint.of(record.number, record.measurement, stored.rule)
-    is_as_measured = measured in [standing.point for standing in stored.standings]
-    is_same = stored.number == record.number and again.to_json() == dict(record.decision)
-    return is_same and is_followed and is_as_measured
+    return again.number == record.number and again.to_json() == dict(record.decision) and is_followed

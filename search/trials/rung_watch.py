@@ -103,10 +103,9 @@ class RungWatch:
     def _outcome(self, record: RungRecord, *, curve: list[dict[str, float]], training_s: float) -> TrialOutcome:
         spec, measurement = self._parts.spec, record.measurement
         is_withheld = float(measurement.withheld_reason is not None)
-        decision = Decision.from_json(record.decision)
         return TrialOutcome(
             state=TrialState.STOPPED,
-            reason=f"stopped after {measurement.epochs} of {spec.training.epochs} epochs: {decision.reason}",
+            reason=f"stopped after {measurement.epochs} of {spec.training.epochs} epochs: {record.decision['reason']}",
             timings={"training_s": training_s},
             details={
                 "curve": curve,

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from search.early_stopping import RungPoint, RungRule, decide
 from storage.claims import Claim, ClaimRepository
 from storage.repository import Repository
 from storage.rungs import RungRepository
 from storage.workers import WorkerIdentity, WorkerRepository, WorkerState
 from tests.benchmarks.history import History, draw_outcome, write_history
-from tests.builders import build_measurement
+from tests.builders import build_measurement, build_spec
 from tests.postgres_server import running_server
 
 TARGETS = {
@@ -32,6 +33,7 @@ TARGETS = {
     "sqlite_front_read_ms": "<= 50",
     "postgres_front_read_ms": "<= 50",
 }
+_RULE = RungRule.of(build_spec())
 _PARTS = ("ask", "claim", "rung", "finish", "tell")
 
 
@@ -114,11 +116,18 @@ def run_trial(history: History, rng: np.random.Generator, times: Times) -> None:
     if not isinstance(claim, Claim):
         raise RuntimeError(f"trial {proposal.number} was not claimed: {claim}.")
     lease, digest = claim.lease, "a" * 64
+    measurement = build_measurement(0.5, 0.25, size_bytes=500)
+    with timed(times, "decision"):  # with early stopping alone
+        reached = [RungPoint.of(number, item, _RULE) for number, item in rungs.measured_at(study_id, 0).items()]
+        decision = decide(RungPoint.of(lease.number, measurement, _RULE), reached, rule=_RULE)
     with timed(times, "rung"):
-        rungs.measured_at(study_id, 0)
-        measurement = build_measurement(0.5, 0.25, size_bytes=500)
         rungs.record(
-            lease, 0, measurement=measurement, goes_on=True, decision={"rank": 0}, checkpoints={"weights.h5": digest}
+            lease,
+            0,
+            measurement=measurement,
+            goes_on=decision.goes_on,
+            decision=decision.to_json(),
+            checkpoints={"weights.h5": digest},
         )
     outcome = draw_outcome(rng)
     with timed(times, "finish"):

@@ -18,7 +18,7 @@ from storage.conversion import plain_json
 from storage.migrations import upgrade
 from storage.records import StudyRecord, TrialOutcome, TrialState
 from storage.repository import Repository
-from storage.schema import TrialRow
+from storage.schema import RungRow, TrialRow
 from storage.sql import normalize_url, open_engine, write_engine
 from storage.study_check import StudyChecker
 from tests.builders import build_measurement, build_spec, create_study
@@ -107,7 +107,7 @@ def _fill_ours(
     measurements: Sequence[Measurement],
 ) -> None:
     outcome = draw_outcome(np.random.default_rng(0))
-    rows = []
+    rows, rungs = [], []
     for number, (values, measurement) in enumerate(zip(params, measurements, strict=True)):
         candidate, at = space.decode(values), _START + timedelta(seconds=number)
         rows.append(
@@ -128,9 +128,12 @@ def _fill_ours(
                 "finished_at": at,
             }
         )
+        at_rung = {"measurement": rows[-1]["measurement"], "epochs": measurement.epochs, "created_at": at}
+        rungs.append({"study_id": study.id, "number": number, "rung": 0, "goes_on": True, "decision": {}, **at_rung})
     with write_engine(engine).begin() as connection:
-        for batch in _batches(rows):
-            connection.execute(TrialRow.__table__.insert(), batch)
+        for table, values in ((TrialRow, rows), (RungRow, rungs)):
+            for batch in _batches(values):
+                connection.execute(table.__table__.insert(), batch)
     StudyChecker(engine, ArtifactStore(default_root("studies.db"))).repair_front(study.id)
 
 

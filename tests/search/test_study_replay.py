@@ -27,9 +27,7 @@ def test_decision_that_was_changed_is_named(bench: Bench):
     rungs, spec = run(bench, stopping="rungs")
     at = len(rungs) - 1
     number, decision = rungs[at].number, dict(rungs[at].decision)
-    (own,) = [index for index, row in enumerate(decision["standings"]) if row[0] == number]
-    raised = [list(row) for row in decision["standings"]]
-    raised[own][decision["columns"].index("clean_accuracy")] += 0.125
+    raised = [[other, rank + (other == number)] for other, rank in decision["standings"]]
     changed = [
         replace(rungs[at], goes_on=not rungs[at].goes_on),
         replace(rungs[at], decision={**decision, "goes_on": not decision["goes_on"]}),
