@@ -1,6 +1,6 @@
 """The table of reference models; a new family is a file here and a line in `REFERENCES`."""
 
-from search.references import mlcommons_dscnn, mlcommons_resnet8
+from search.references import mlcommons_dscnn, mlcommons_resnet8, plain_resnet8
 from search.references.base import LoadReferences
 from search.references.pair import FLOAT_SUFFIX
 from spaces.errors import SelectionError
@@ -8,6 +8,7 @@ from spaces.errors import SelectionError
 REFERENCES: dict[str, LoadReferences] = {
     mlcommons_resnet8.NAME: mlcommons_resnet8.load,
     mlcommons_dscnn.NAME: mlcommons_dscnn.load,
+    plain_resnet8.NAME: plain_resnet8.load,
 }
 
 
