@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from search.bootstrap import open_memory
+from search.cli.interrupt import EXIT_INTERRUPTED
+from spaces.errors import SelectionError
 from spaces.spec_files import load_spec
 from spaces.study_spec import StudySpec
 from storage.records import TrialRecord
@@ -45,7 +47,17 @@ _DATABASE = "studies.db"
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    try:
+        run(parse_arguments())
+    except (KeyboardInterrupt, subprocess.CalledProcessError) as error:
+        if isinstance(error, subprocess.CalledProcessError) and error.returncode != EXIT_INTERRUPTED:
+            sys.exit(f"a search failed with exit code {error.returncode}; the same command goes on after it is mended.")
+        print("stopped; the same command goes on from there", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the arms, print the table after each, and write the files."""
     spec = load_spec(arguments.study)
     claim_folder(arguments.storage, settings_of(arguments, spec), option="--storage")
     ablation = Ablation(arguments, spec)
@@ -102,7 +114,11 @@ class Ablation:
     def _run_in_turn(self) -> tuple[list[Timed], bool]:
         first, _ = self._search(BITS, overrides_of(IN_TURN, self._spec), budget_s=self._budget_s / 2)
         begun_s = first[-1].end_s if first else 0.0
-        overrides = on_chosen_bits(self._spec, chosen_bits(first, self._spec))
+        try:
+            overrides = on_chosen_bits(self._spec, chosen_bits(first, self._spec))
+        except SelectionError as error:  # an arm that comes to nothing is a result, too
+            print(f"{IN_TURN}: {error}", flush=True)
+            return first, False
         second, is_exhausted = self._search(IN_TURN, overrides, budget_s=self._budget_s - begun_s)
         moved = [Timed(record=item.record, end_s=begun_s + item.end_s) for item in second]
         return [*first, *moved], is_exhausted

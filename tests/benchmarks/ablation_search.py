@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from search.bootstrap import LaunchOptions, open_memory, open_parents, prepare_study, prepare_worker
+from search.cli.interrupt import EXIT_INTERRUPTED
 from search.evaluation import Evaluator, Watch
 from search.patience import Patience
 from search.study_data import load_data
@@ -114,10 +115,13 @@ def train_parents(options: SearchOptions) -> None:
 
 def main() -> None:
     options = SearchOptions(**json.loads(sys.argv[1]))
-    if options.budget_s is None:
-        train_parents(options)
-    else:
-        run_search(options, options.budget_s)
+    try:
+        if options.budget_s is None:
+            train_parents(options)
+        else:
+            run_search(options, options.budget_s)
+    except KeyboardInterrupt:  # the runner says how to go on
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

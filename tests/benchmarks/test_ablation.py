@@ -1,9 +1,9 @@
 """The ablation's arms give the search spaces that they promise, and its clock counts what the database tells."""
 
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -221,17 +221,38 @@ def test_second_half_begins_where_the_counted_first_one_ends(tmp_path: Path, mon
     first = [trial(number, timings={"training_s": 25.0}, figures=(0.5, 0.5, 600)) for number in range(3)]
     second = [trial(0, timings={"training_s": 30.0}, figures=(0.6, 0.6, 600))]
 
-    def call(_: list[str], *, check: bool) -> SimpleNamespace:
-        return SimpleNamespace()
-
     def search(self: Ablation, name: str, overrides: dict[str, Any], *, budget_s: float) -> Any:
         asked.append((name, budget_s))
         return within(timed(first if name == BITS else second), budget_s), False
 
-    monkeypatch.setattr(ablation.subprocess, "run", call)
     monkeypatch.setattr(Ablation, "_search", search)
     arguments = parse_arguments(["--storage", str(tmp_path), "--study", "digits", "--minutes", "2"])
     monkeypatch.setattr(ablation, "on_chosen_bits", lambda *_: {})
     result = Ablation(arguments, build_spec()).run_arm(IN_TURN)
     assert asked == [(BITS, 60.0), (IN_TURN, 70.0)], "two of three trials of 25 s lie within 60 s"
     assert (result.n_trials, result.used_s) == (3, 80.0)
+
+
+def test_half_that_found_nothing_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = timed([trial(0, timings={}, state=TrialState.FAILED, seconds=30.0)])
+    monkeypatch.setattr(Ablation, "_search", lambda *_, **__: (failed, False))
+    arguments = parse_arguments(["--storage", str(tmp_path), "--study", "digits", "--minutes", "2"])
+    result = Ablation(arguments, build_spec()).run_arm(IN_TURN)
+    assert (result.hypervolume, result.n_trials, result.used_s) == (0.0, 1, 30.0)
+
+
+def test_stopped_search_says_how_to_go_on_and_a_failed_one_that_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = parse_arguments(["--storage", str(tmp_path / "a"), "--study", "digits"])
+    monkeypatch.setattr(ablation, "parse_arguments", lambda: arguments)
+    for code, told, ended in ((130, "the same command goes on", 130), (1, "", "a search failed with exit code 1")):
+
+        def call(command: list[str], *, check: bool, code: int = code) -> None:
+            raise subprocess.CalledProcessError(code, command)
+
+        monkeypatch.setattr(ablation.subprocess, "run", call)
+        with pytest.raises(SystemExit) as stopped:
+            ablation.main()
+        assert str(stopped.value.code).startswith(str(ended))
+        assert told in capsys.readouterr().err
