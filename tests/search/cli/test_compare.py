@@ -97,3 +97,12 @@ def test_what_cannot_be_compared_is_refused(
     ran = compare(*arguments, reference=reference)
     assert (ran.code, ran.output) == (2, "")
     assert message in ran.errors
+
+
+def test_no_figure_is_cut_short_on_a_narrow_console(
+    compare: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    ran = compare(*AUDITING)
+    assert ran.code == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in ran.output

@@ -164,3 +164,12 @@ def test_other_data_are_refused(reference: Callable[..., Ran], monkeypatch: pyte
     ran = reference()
     assert ran.code == 3
     assert "started on other data" in ran.errors
+
+
+def test_no_figure_is_cut_short_on_a_narrow_console(
+    reference: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    ran = reference()
+    assert ran.code == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in ran.output
