@@ -25,10 +25,9 @@ def overrides_of(arm: str, spec: StudySpec) -> Overrides:
         IN_TURN: without_jr(spec) | without_adversaries(),
         JOINT: without_adversaries(),
         JOINT_ADVERSARIAL: with_adversaries(spec),
-        ADVERSARIAL: at_widest_bits(spec) | without_jr(spec) | with_adversaries(spec),
+        # Rules choose bits and Jacobian weights, which are both fixed.
+        ADVERSARIAL: at_widest_bits(spec) | without_jr(spec) | with_adversaries(spec) | {"layers.rules": []},
     }
-    if arm == ADVERSARIAL:  # both kinds of rules are gone, not those of the last part alone
-        kinds[arm]["layers.rules"] = []
     return kinds[arm]
 
 
