@@ -31,6 +31,8 @@ from storage.workers import WorkerRepository
 if TYPE_CHECKING:
     from search.data.dataset import Dataset
     from search.listener import Listener
+    from search.parent_store import ParentStore
+    from search.patience import Patience
     from search.sampling import OptunaStudy
     from search.worker import Worker
 
@@ -198,6 +200,22 @@ def join_worker(options: WorkerOptions, listener: "Listener", should_stop: Calla
     return _make_worker(prepared, options, listener, should_stop)
 
 
+def open_parents(
+    memory: Memory, study: StudyRecord, spec: StudySpec, dataset: "Dataset", patience: "Patience"
+) -> "ParentStore":
+    """Return where the float parents of a study are kept that are made as a specification says."""
+    from search.parent_store import ParentStore
+
+    return ParentStore(
+        spec,
+        dataset,
+        study_id=study.id,
+        repository=memory.repository,
+        artifacts=memory.artifacts,
+        patience=patience,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """A study that is stored, and what belongs to it."""
@@ -259,7 +277,6 @@ def _make_worker(
     prepared: _Prepared, options: WorkerOptions, listener: "Listener", should_stop: Callable[[], bool]
 ) -> "Worker":
     from search.evaluation import Evaluator
-    from search.parent_store import ParentStore
     from search.patience import Patience
     from search.shared_parents import SharedParents
     from search.trials.kept_models import StudyModels
@@ -271,16 +288,8 @@ def _make_worker(
     identity = this_worker(options.name)
     # Not seeded by the study: workers that lost the same server must not come back in the same moment.
     patience = Patience(should_stop, rng=random.Random())
-    store = ParentStore(
-        spec,
-        prepared.dataset,
-        study_id=study.id,
-        repository=memory.repository,
-        artifacts=memory.artifacts,
-        patience=patience,
-    )
     parents = SharedParents(
-        store,
+        open_parents(memory, study, spec, prepared.dataset, patience),
         memory.parent_leases,
         study_id=study.id,
         worker=identity.name,

@@ -101,6 +101,20 @@ class Evaluator:
         """Return what the candidate costs on the device, by arithmetic."""
         return candidate_cost(self._workbenches.topology(candidate.topology), candidate)
 
+    def parent(self, choices: Mapping[str, float], *, watch: Watch) -> Parent:
+        """Return the float parent of a topology; train it where there is none.
+
+        Args:
+            choices: of the topology.
+            watch: follows the parent's training.
+
+        Raises:
+            ParentError: it could not be trained.
+            ArtifactError: it or its state could not be stored.
+            StopRequestedError: the watch asked to stop.
+        """
+        return self._parent(self._workbenches.at(choices), choices, watch)
+
     def examine_parent(self, choices: Mapping[str, float], *, space: SearchSpace, watch: Watch) -> ExaminedParent:
         """Measure how the float parent of a topology depends on its bits and layers; train it where there is none.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.bootstrap import Memory
+from search.bootstrap import Memory, open_parents
 from search.selection import select_trial
 from search.versions import installed_versions
 from spaces.errors import SelectionError
@@ -65,7 +65,6 @@ def prepare_refinement(
         SpecError: the study's own topology cannot be built.
     """
     from search.evaluation import Evaluator
-    from search.parent_store import ParentStore
     from search.patience import Patience
     from search.refinement import RefinementParts, Refiner, refinement_spec
     from search.study_data import check_same_data, load_data
@@ -75,14 +74,6 @@ def prepare_refinement(
     dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
     check_same_data(study, dataset)
     patience = Patience(should_stop, rng=random.Random())  # as in a worker, not seeded by the study
-    parents = ParentStore(
-        spec,
-        dataset,
-        study_id=study.id,
-        repository=memory.repository,
-        artifacts=memory.artifacts,
-        patience=patience,
-    )
     return Refiner(
         RefinementParts(
             study=study,
@@ -90,7 +81,7 @@ def prepare_refinement(
             data_fingerprint=dataset.fingerprint,
             trials=options.trials,
             n_seeds=options.n_seeds,
-            evaluator=Evaluator(spec, dataset, parents),
+            evaluator=Evaluator(spec, dataset, open_parents(memory, study, spec, dataset, patience)),
             repository=memory.repository,
             refinements=memory.refinements,
             artifacts=memory.artifacts,

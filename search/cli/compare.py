@@ -49,14 +49,14 @@ def _audit_missing(
 ) -> None:
     """Run the audits of the reference and of the front that are not finished; what is stored is not run again."""
     from search.audit_setup import AuditOptions, prepare_audit
-    from search.cli.audit_progress import AuditDisplay
+    from search.cli.reference_progress import STOPPED, ReferenceDisplay
     from search.reference_setup import ReferenceOptions, prepare_references
     from search.references import family_of
 
     console = notices(beside_results=True, is_silent=quiet)
     record = memory.repository.get_study(study)
     options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
-    display = AuditDisplay(console, what=reference)
+    display = ReferenceDisplay(console, what=reference)
     try:
         with display:
             for audit in prepare_references(memory, options, display):
@@ -67,5 +67,5 @@ def _audit_missing(
                 own = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
                 prepare_audit(memory, own, display).run()
     except KeyboardInterrupt:
-        console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
+        console.print(STOPPED)
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import epsilon_labels
+from search.cli.consoles import print_whole
 
 _SIGNIFICANT = 0.05
 
@@ -23,9 +24,9 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
         soft_wrap=True,
     )
     for title, models in (("at most as large", info.as_large), ("at most a quarter as large", info.a_quarter)):
-        console.print(_table(info, models, title) if models else f"{title}: no audited model of the front")
+        print_whole(console, _table(info, models, title) if models else f"{title}: no audited model of the front")
     shown = list(dict.fromkeys([info.reference, *info.as_large[:1], *info.a_quarter[:1]]))
-    console.print(_attack_table(info, shown))
+    print_whole(console, _attack_table(info, shown))
     if info.left_out:
         console.print(
             f"of the front, without a finished audit of the same images, radii and attacks: "

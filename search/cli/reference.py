@@ -1,4 +1,4 @@
-"""`reference`: networks that others published, audited on a study's test images like its own trials."""
+"""`reference`: networks to compare with, audited on a study's test examples like its own trials."""
 
 import json
 import sys
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from search.reference_setup import ReferenceOptions
     from storage.reference_models import ReferenceRecord
 
+_FAMILIES = "mlcommons-resnet8 (for cifar10), mlcommons-dscnn (speech_commands) or plain-resnet8 (trained here)"
+
 
 def reference(
-    model: Annotated[str, typer.Option("--model", help="mlcommons-resnet8: both its int8 and its float model.")],
+    model: Annotated[str, typer.Option("--model", help=f"{_FAMILIES}; its int8 and its float model.")],
     study: StudyOption = "cifar",
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
@@ -42,20 +44,18 @@ def reference(
 
 
 def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list[ReferenceRecord]":
-    from search.cli.audit_progress import AuditDisplay
+    from search.cli.reference_progress import STOPPED, ReferenceDisplay
     from search.reference_setup import prepare_references
 
     console = notices(beside_results=True, is_silent=quiet)
-    display = AuditDisplay(console, what=options.family)
-    with console.status("preparing data and models"):
-        audits = prepare_references(memory, options, display)
+    display = ReferenceDisplay(console, what=options.family)
     records = []
     try:
         with display:
-            for audit in audits:
+            for audit in prepare_references(memory, options, display):
                 display.rename(audit.model.title)
                 records.append(audit.auditor.run())
     except KeyboardInterrupt:
-        console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
+        console.print(STOPPED)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     return records

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dashboards.labels import radius_labels
 from search.cli.audit_table import audited_values
+from search.cli.consoles import print_whole
 from spaces.norms import Norm
 from storage.reference_models import ReferenceRecord
 
@@ -25,7 +26,7 @@ def print_references(console: Console, records: Sequence[ReferenceRecord]) -> No
         table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *values)
     if any(record.masking_suspect for record in records):
         table.caption = "* a masking check fired: the model may be less robust than these figures say"
-    console.print(table)
+    print_whole(console, table)
 
 
 def reference_values(record: ReferenceRecord) -> dict[str, Any]:

@@ -10,9 +10,7 @@ ResNet-8's answer on 98.1% of 1,000 CIFAR-10 test images instead of 95.5% (its k
 smallest model).
 """
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from search.data.dataset import Inputs
 from search.exporters.packing import folded_norm, layer_codes
+from search.exporters.tflite_converter import to_int8
 from search.models.network import Mode, Network
 from search.models.quantizers import relu_range
 from search.models.topology import (
@@ -39,7 +38,7 @@ from search.models.topology import (
     Topology,
 )
 from search.models.trained_model import TrainedModel
-from search.runtime import notices_held_back, tf
+from search.runtime import tf
 
 Tensor = Any
 Range = tuple[float, float]
@@ -73,22 +72,7 @@ def convert(model: TrainedModel, *, calibration: Inputs, input_range: Range) -> 
         input_range: of the inputs.
     """
     graph = _Graph(model, ranges=_calibrated_ranges(model, calibration), input_range=input_range)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.function.get_concrete_function()], graph.module)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-
-    def representative_dataset() -> Iterator[list[Inputs]]:
-        for example in calibration:
-            yield [example[None]]
-
-    converter.representative_dataset = representative_dataset
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), notices_held_back():
-        # The input's range is in the graph, so the statistics that the converter misses are there.
-        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
-        content: bytes = converter.convert()
-    return content
+    return to_int8(graph.function, graph.module, calibration=calibration)
 
 
 def _calibrated_ranges(model: TrainedModel, calibration: Inputs) -> dict[str, Range]:

@@ -1,5 +1,6 @@
 """Reading the weights of a user's own float model from a Keras HDF5 file, without running any of its code."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,15 @@ from numpy.typing import NDArray
 from search.models.topology import BatchNorm, Layer, Topology
 from spaces.errors import SpecError
 
-_LAYER_FIELDS = {"kernel": "kernel", "depthwise_kernel": "kernel", "bias": "bias"}
-_NORM_FIELDS = {"gamma": "gamma", "beta": "beta", "moving_mean": "mean", "moving_variance": "variance"}
+KERAS_FIELDS = {  # Keras' names of a layer's weights -> ours
+    "kernel": "kernel",
+    "depthwise_kernel": "kernel",
+    "bias": "bias",
+    "gamma": "gamma",
+    "beta": "beta",
+    "moving_mean": "mean",
+    "moving_variance": "variance",
+}
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -36,19 +44,33 @@ def load_float_weights(path: Path, topology: Topology) -> Weights:
             groups = _layer_groups(file.get("model_weights", file))
     except (OSError, KeyError) as error:
         raise SpecError(f"parent.file = {str(path)!r} is not a Keras .h5 file: {error}.") from None
+    return match_weights(groups, topology, where=f"parent.file = {str(path)!r}")
+
+
+def match_weights(groups: Sequence[Weights], topology: Topology, *, where: str) -> Weights:
+    """Return the weights of a float model of this topology, layer by layer in the order of its file.
+
+    Args:
+        groups: for each layer of the file, field -> values; the fields are those that `KERAS_FIELDS` leads to.
+        topology: what the file is expected to hold.
+        where: names the file in errors.
+
+    Raises:
+        SpecError: layers or shapes are not those of the topology.
+    """
     layers = [group for group in groups if "kernel" in group]
     norms = [group for group in groups if "mean" in group]
     expected_layers = [node.name for node in topology.nodes if isinstance(node, Layer)]
     expected_norms = [node.name for node in topology.nodes if isinstance(node, BatchNorm)]
     if len(layers) != len(expected_layers) or len(norms) != len(expected_norms):
         raise SpecError(
-            f"parent.file = {str(path)!r} has {len(layers)} layers with kernels and {len(norms)} normalizations; "
+            f"{where} has {len(layers)} layers with kernels and {len(norms)} normalizations; "
             f"topology {topology.name!r} has {len(expected_layers)} and {len(expected_norms)}."
         )
     weights: Weights = {}
     for name, group in [*zip(expected_layers, layers, strict=True), *zip(expected_norms, norms, strict=True)]:
         weights.update({f"{name}/{field}": value for field, value in group.items()})
-    _check_shapes(weights, topology, path)
+    _check_shapes(weights, topology, where)
     return weights
 
 
@@ -61,20 +83,19 @@ def _layer_groups(root: Any) -> list[Weights]:
         for weight_name in group.attrs["weight_names"]:
             text = weight_name.decode() if isinstance(weight_name, bytes) else weight_name
             field = text.rsplit("/", 1)[-1].split(":")[0]
-            known = _LAYER_FIELDS | _NORM_FIELDS
-            if field in known:
-                fields[known[field]] = np.asarray(group[text], np.float32)
+            if field in KERAS_FIELDS:
+                fields[KERAS_FIELDS[field]] = np.asarray(group[text], np.float32)
         groups.append(fields)
     return groups
 
 
-def _check_shapes(weights: Weights, topology: Topology, path: Path) -> None:
+def _check_shapes(weights: Weights, topology: Topology, where: str) -> None:
     """Check shapes; give a bias, scale or offset that the model does without its neutral value."""
     for layer in topology.layers:
         expected, channels = topology.kernel_shape(layer), topology.shapes[layer.name][-1]
         if weights[f"{layer.name}/kernel"].shape != expected:
             raise SpecError(
-                f"parent.file = {str(path)!r}: the kernel for {layer.name!r} has shape "
+                f"{where}: the kernel for {layer.name!r} has shape "
                 f"{weights[f'{layer.name}/kernel'].shape}; the topology needs {expected}."
             )
         weights.setdefault(f"{layer.name}/bias", np.zeros(channels, np.float32))
@@ -87,6 +108,5 @@ def _check_shapes(weights: Weights, topology: Topology, path: Path) -> None:
         found = weights[f"{node.name}/mean"].shape
         if found != (channels,):
             raise SpecError(
-                f"parent.file = {str(path)!r}: the normalization for {node.name!r} has {found[0]} channels; "
-                f"the topology needs {channels}."
+                f"{where}: the normalization for {node.name!r} has {found[0]} channels; the topology needs {channels}."
             )

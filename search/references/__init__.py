@@ -1,12 +1,15 @@
 """The table of reference models; a new family is a file here and a line in `REFERENCES`."""
 
-from search.references import mlcommons_resnet8
+from search.references import mlcommons_dscnn, mlcommons_resnet8, plain_resnet8
 from search.references.base import LoadReferences
+from search.references.pair import FLOAT_SUFFIX
 from spaces.errors import SelectionError
 
-REFERENCES: dict[str, LoadReferences] = {mlcommons_resnet8.NAME: mlcommons_resnet8.load}
-
-_FLOAT = "-float"  # ends the name of a family's float model
+REFERENCES: dict[str, LoadReferences] = {
+    mlcommons_resnet8.NAME: mlcommons_resnet8.load,
+    mlcommons_dscnn.NAME: mlcommons_dscnn.load,
+    plain_resnet8.NAME: plain_resnet8.load,
+}
 
 
 def find_references(name: str) -> LoadReferences:
@@ -22,4 +25,4 @@ def find_references(name: str) -> LoadReferences:
 
 def family_of(reference: str) -> str:
     """Return the family of a model, whose int8 model bears its name."""
-    return reference.removesuffix(_FLOAT)
+    return reference.removesuffix(FLOAT_SUFFIX)

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from search.audit_models import AuditModels
 from search.data.dataset import Dataset
+from search.evaluation import Watch
+from search.parents import ParentSource
 from spaces.errors import DataError
+from spaces.study_spec import StudySpec
 from storage.reference_models import ReferenceModel
 
 
@@ -27,20 +30,36 @@ class LoadedReference:
     digests: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceContext:
+    """What the models of a family are made with, and for.
+
+    Attributes:
+        spec: of the study in which they are audited.
+        dataset: the study's.
+        roots: folders to look for published files in, first to last.
+        parents: returns where float networks are kept that are trained as a specification says.
+        watch: follows their training.
+    """
+
+    spec: StudySpec
+    dataset: Dataset
+    roots: Sequence[Path]
+    parents: Callable[[StudySpec], ParentSource]
+    watch: Watch
+
+
 class LoadReferences(Protocol):
-    """Reads the models of one family."""
+    """Makes the models of one family ready."""
 
-    def __call__(self, dataset: Dataset, roots: Sequence[Path]) -> tuple[LoadedReference, ...]:
+    def __call__(self, context: ReferenceContext) -> tuple[LoadedReference, ...]:
         """Return the models of the family, the one that a device gets first.
-
-        Args:
-            dataset: of the study in which they are audited.
-            roots: folders to look for their files in, first to last.
 
         Raises:
             SpecError: they do not classify what the data set has.
             DataError: a file is missing, or is not the published one.
             SetupError: a library that they need is not installed.
+            ParentError: one that is trained here could not be trained.
         """
         ...
 
@@ -80,3 +99,8 @@ class PublishedFile:
                 f"Get it from {self.address} again."
             )
         return found, content
+
+
+def digests_of(*files: PublishedFile) -> dict[str, str]:
+    """Return path -> SHA-256 of files that a model is read from."""
+    return {file.path: file.sha256 for file in files}

@@ -34,7 +34,8 @@ class LitertClassifier:
     """An int8 `.tflite` file, run by the interpreter that devices' results are checked with.
 
     Gradients do not go back through the file. They are those of its float twin, so that white-box attacks are
-    transferred at every step: what they reach is judged by the file.
+    transferred at every step: what they reach is judged by the file. It ends in logits; `without_softmax` cuts what
+    follows them off.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class LitertClassifier:
 
         self._twin, self._to_raw = twin, to_raw
         self._classes = None if classes is None else list(classes)
-        self._interpreter: Any = Interpreter(model_content=without_softmax(content))
+        self._interpreter: Any = Interpreter(model_content=content)
         self._input, self._output = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._n_allocated = 0
 
@@ -117,7 +118,10 @@ def without_softmax(content: bytes) -> bytes:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
     last = graph.operators[-1]
-    if len(model.subgraphs) != 1 or model.operatorCodes[last.opcodeIndex].builtinCode != schema.BuiltinOperator.SOFTMAX:
+    code = model.operatorCodes[last.opcodeIndex]
+    # Old files have the operator in the deprecated field alone; codes beyond its 7 bits are in the other one.
+    operator = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if len(model.subgraphs) != 1 or operator != schema.BuiltinOperator.SOFTMAX:
         raise DataError("the .tflite model must have one graph, which ends in a softmax.")
     graph.outputs, graph.operators = [last.inputs[0]], graph.operators[:-1]
     model.signatureDefs = None  # they name the output that is gone

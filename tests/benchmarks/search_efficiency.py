@@ -108,8 +108,8 @@ def common_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
-    """Make the folder, or check that its runs are of the same settings."""
+def claim_folder(folder: Path, settings: dict[str, Any], *, option: str = "--folder") -> None:
+    """Make the folder, or check that its runs are of the same settings; `option` names it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _SETTINGS
     if not path.is_file():
@@ -120,7 +120,7 @@ def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
         f"{key}: there {stored.get(key)}, now {settings[key]}" for key in settings if stored.get(key) != settings[key]
     ]
     if differences:
-        sys.exit(f"{folder} has runs of other settings ({'; '.join(differences)}); give another --folder.")
+        sys.exit(f"{folder} has runs of other settings ({'; '.join(differences)}); give another {option}.")
 
 
 def plan(arguments: argparse.Namespace, settings: dict[str, Any]) -> Iterator[tuple[int, str]]:

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import search.audit
-from search.attacks.audit_effort import Effort
-from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
 from search.bootstrap import create_memory
 from search.cli.app import app
 from spaces.errors import ArtifactError, SelectionError, StudyMismatchError
 from tests.builders import build_outcome, run_trial
+from tests.search.cli.short_audits import shorten
 from tests.search.random_model import random_model
 from tests.search.trained_digits import digits_dataset, digits_spec
 
@@ -43,12 +41,7 @@ def storage(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def short_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> tuple[AuditStep, ...]:
-        steps = audit_plan(surrogates, input_step=input_step, effort=effort)
-        return tuple(step for step in steps if step.attack.name in SHORT)
-
-    monkeypatch.setattr(search.audit, "audit_plan", plan)
-    monkeypatch.setattr(search.audit, "require_toolbox", lambda: None)
+    shorten(monkeypatch, SHORT)
 
 
 def call(storage: str, *arguments: str) -> str:

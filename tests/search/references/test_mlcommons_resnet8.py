@@ -12,6 +12,7 @@ from search.data.splits import split
 from search.references import litert, mlcommons_resnet8
 from search.references.litert import require_litert, without_softmax
 from spaces.errors import DataError, SetupError, SpecError
+from tests.search.references.builders import context_of
 from tests.search.trained_digits import digits_dataset
 
 N_IMAGES = 400
@@ -24,7 +25,7 @@ def dataset() -> Dataset:
 
 def test_study_on_other_data_is_refused() -> None:
     with pytest.raises(SpecError, match=r"mlcommons-resnet8 classifies cifar10; the study's data are"):
-        mlcommons_resnet8.load(digits_dataset(), [])
+        mlcommons_resnet8.load(context_of(digits_dataset()))
 
 
 def test_missing_interpreter_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +41,7 @@ def test_file_that_is_no_tflite_model_is_refused() -> None:
 
 @pytest.mark.realdata
 def test_both_models_classify_as_published_and_their_bytes_are_those_of_a_device(dataset: Dataset) -> None:
-    int8, float_model = mlcommons_resnet8.load(dataset, search_roots(None))
+    int8, float_model = mlcommons_resnet8.load(context_of(dataset))
     assert (int8.model.size_bytes, float_model.model.size_bytes) == (98_496, 4 * 78_666)
     x, y = dataset.test.inputs(slice(0, 2000)), dataset.test.y[:2000]
     for loaded in (int8, float_model):
@@ -52,7 +53,7 @@ def test_both_models_classify_as_published_and_their_bytes_are_those_of_a_device
 def test_int8_file_answers_as_the_interpreter_does_with_its_softmax(dataset: Dataset) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    int8, _ = mlcommons_resnet8.load(dataset, search_roots(None))
+    int8, _ = mlcommons_resnet8.load(context_of(dataset))
     model = int8.models().target
     logits = model.logits(dataset.test.inputs(slice(0, N_IMAGES)))
     path, _ = mlcommons_resnet8.INT8_FILE.read(search_roots(None))
