@@ -9,6 +9,7 @@ import typer
 
 from search.cli.consoles import notices, results
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 from search.exporters.names import FORMATS
 from spaces.target_names import target_names
 
@@ -45,7 +46,7 @@ def export(
     trials = select_trials(memory.repository, name, select or ["knee"])
     console = results()
     exported = []
-    with notices(beside_results=True).status("loading TensorFlow") as status:
+    with sigterm_as_ctrl_c(), notices(beside_results=True).status("loading TensorFlow") as status:
         from search.export_setup import ExportOptions, export_trials
 
         options = ExportOptions(

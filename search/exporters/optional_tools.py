@@ -1,7 +1,8 @@
-"""Tools that come with the `export` extra; a missing one is one line that says how to get it."""
+"""Tools of the `export` extra, and compilers; a missing one is one line that says how to get it."""
 
 from importlib.util import find_spec
 
+from search.exporters.c.host import find_tool
 from spaces.errors import ExportError
 
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -9,14 +10,17 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "qonnx": ("onnx", "qonnx"),
     "hls4ml": ("hls4ml",),
 }
+_PROGRAMS: dict[str, tuple[str, ...]] = {"c": ("gcc",)}  # named as their Debian packages
 
 
 def require_tools(format_name: str) -> None:
-    """Check that what a format needs beyond the service's own packages can be imported.
+    """Check that what a format needs beyond the service's own packages is there.
 
     Raises:
-        ExportError: it cannot; the message names the extra.
+        ExportError: it is not; the message names the extra, or the Debian package.
     """
+    for program in _PROGRAMS.get(format_name, ()):
+        find_tool(program, program)
     missing = [module for module in _MODULES.get(format_name, ()) if find_spec(module) is None]
     if missing:
         raise ExportError(

@@ -1,13 +1,14 @@
 """Speed of the C export: instructions on Cortex-M, counted in QEMU, and time on this machine beside TensorFlow Lite.
 
-python -m tests.benchmarks.export --json FILE      # ResNet-8 at 8, 4, 2 and 1 bits; --bits, --rounds, --skip-devices
+python -m tests.benchmarks.export --json FILE      # ResNet-8 at 8, 4, 2 and 1 bits; --bits, --rounds,
+                                                   # --skip-devices, --skip-host
 """
 
 import argparse
 import ctypes
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def uniform_model(bits: int) -> TrainedModel:
     )
 
 
-def measure(bits: int, *, rounds: int, devices: bool) -> dict[str, Any]:
+def measure(bits: int, *, rounds: int, devices: bool, host: bool) -> dict[str, Any]:
     """Return what one width takes."""
     model = uniform_model(bits)
     cost = candidate_cost(model.topology, model.candidate)
@@ -54,8 +55,8 @@ def measure(bits: int, *, rounds: int, devices: bool) -> dict[str, Any]:
         folder = Path(name)
         program = lower(model, _GRID)
         write_sources(program, folder)
-        with HostProgram(folder, program) as host:
-            (folder / "golden.c").write_text(golden_source(codes, host.logits(codes)), encoding="utf-8")
+        with HostProgram(folder, program) as compiled:
+            (folder / "golden.c").write_text(golden_source(codes, compiled.logits(codes)), encoding="utf-8")
         for board in BOARDS if devices else ():
             result = run_on_device(folder, board)
             row[board.name] = {
@@ -65,7 +66,8 @@ def measure(bits: int, *, rounds: int, devices: bool) -> dict[str, Any]:
                 "instructions_per_mac": result.instructions / cost.macs,
                 "failures": result.failures,
             }
-        row.update(_beside_tflite(model, folder, codes, rounds=rounds))
+        if host:
+            row.update(_beside_tflite(model, folder, codes, rounds=rounds))
     return row
 
 
@@ -96,24 +98,28 @@ def _beside_tflite(model: TrainedModel, folder: Path, codes: Any, *, rounds: int
     }
 
 
+def _line(row: Mapping[str, Any]) -> str:
+    per_mac = ", ".join(f"{b.name} {row[b.name]['instructions_per_mac']:.2f}" for b in BOARDS if b.name in row)
+    line = f"{row['bits']} bits: instructions per MAC {per_mac or 'not counted'}"
+    if "median_ms" not in row:
+        return line
+    ratios = f"reference / c {row['reference_over_c']:.2f}, default / c {row['default_over_c']:.2f}"
+    return f"{line}; {ratios}; {row['median_ms']}"
+
+
 def main() -> None:
     """Measure, print, and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bits", type=int, nargs="+", default=[8, 4, 2, 1])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--skip-devices", action="store_true")
+    parser.add_argument("--skip-host", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
     for bits in options.bits:
-        row = measure(bits, rounds=options.rounds, devices=not options.skip_devices)
-        per_mac = ", ".join(f"{b.name} {row[b.name]['instructions_per_mac']:.2f}" for b in BOARDS if b.name in row)
-        print(
-            f"{bits} bits: instructions per MAC {per_mac or 'not counted'}; "
-            f"reference / c {row['reference_over_c']:.2f}, "
-            f"default / c {row['default_over_c']:.2f}; {row['median_ms']}",
-            flush=True,
-        )
+        row = measure(bits, rounds=options.rounds, devices=not options.skip_devices, host=not options.skip_host)
+        print(_line(row), flush=True)
         rows.append(row)
     if options.json is not None:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """The `c` format: C99 source, compiled and run on every example before it counts, then built and run for devices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def export_c(model: TrainedModel, folder: Path, context: ExportContext) -> Expor
     (folder / "golden.c").write_text(golden_source(golden, golden_logits), encoding="utf-8")
     devices, notes = _run_devices(folder, program, context.cost.macs)
     figures = figures_of(context, _as_logits(program, clean), _as_logits(program, adversarial))
+    differing = differing_predictions(reference.logits, clean)
     return Exported(
         checks={
             "compiler_flags": ["-std=c99", "-Wall", "-Wextra", "-Werror", *SANITIZERS],
@@ -51,7 +52,7 @@ def export_c(model: TrainedModel, folder: Path, context: ExportContext) -> Expor
             "memory_bytes": program.plan.ram_bytes,
             "equal_codes_by_layer": equal,
             "least_equal_codes": LEAST_EQUAL_CODES,
-            "differing_predictions": differing_predictions(reference.logits, clean),
+            "differing_predictions": differing,
             "golden_vectors": GOLDEN_VECTORS,
             "devices": devices,
         },
@@ -59,6 +60,7 @@ def export_c(model: TrainedModel, folder: Path, context: ExportContext) -> Expor
         deployed_bytes=program.constant_bytes,
         notes=(
             "The adversarial examples were rounded to 8-bit codes inside their balls before the C was run on them.",
+            *_differing_note(differing, len(codes)),
             *notes,
         ),
     )
@@ -119,6 +121,16 @@ def differing_predictions(trained: Logits, found: NDArray[np.int32]) -> list[dic
             }
         )
     return differing
+
+
+def _differing_note(differing: Sequence[Mapping[str, Any]], n_examples: int) -> tuple[str, ...]:
+    if not differing:
+        return ()
+    ties = sum(item["is_exact_tie"] for item in differing)
+    return (
+        f"The C predicts another class than the trained network on {len(differing)} of {n_examples} examples, {ties} "
+        "of them exact ties; the manifest lists them with their margins.",
+    )
 
 
 def adversarial_codes(context: ExportContext) -> list[Codes]:

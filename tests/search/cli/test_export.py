@@ -8,6 +8,7 @@ import pytest
 
 from search.bootstrap import Memory, create_memory
 from search.exporters import optional_tools
+from search.exporters.c import host
 from tests.builders import build_outcome, run_trial
 from tests.search.cli.running import Ran, make_runner
 from tests.search.random_model import random_model
@@ -104,6 +105,13 @@ def test_a_missing_tool_names_the_extra(
 ) -> None:
     monkeypatch.setattr(optional_tools, "find_spec", lambda _: None)
     check_refused(export("--format", name), shelf, "pip install 'cosearch[export]'")
+
+
+def test_a_missing_compiler_is_told_before_any_format_is_written(
+    shelf: Shelf, export: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host.shutil, "which", lambda name: None)
+    check_refused(export("--format", "keras,c"), shelf, "needs gcc, which was not found; install it (Debian: gcc)")
 
 
 @pytest.mark.slow  # a process that loads TensorFlow

@@ -111,6 +111,174 @@ NN_KERNEL const uint8_t *multiply_4_by_2_bits(const uint8_t *x, const uint8_t *w
     return multiply_4(x, w, n, 2, shift, sums);
 }
 
+/* A word with two fields, at bits 0 and 16. */
+static inline uint32_t pair_of(uint32_t low, uint32_t high)
+{
+    return low | high << 16;
+}
+
+/* Weights of 6 and 3 bits are little-endian words, whatever the processor is. */
+static inline uint32_t load_little_endian(const uint8_t *bytes)
+{
+#if NN_DSP && defined(__ARMEL__)
+    return load_word(bytes);
+#else
+    return pair_of(bytes[0] | (uint32_t)bytes[1] << 8, bytes[2] | (uint32_t)bytes[3] << 8);
+#endif
+}
+
+#if defined(__arm__)
+/* Adds both products of two pairs. */
+static inline int32_t multiply_pair(uint32_t weights, uint32_t inputs, int32_t sum)
+{
+#if NN_DSP
+    return __smlad((int32_t)weights, (int32_t)inputs, sum);
+#else
+    return sum + (int32_t)((weights & 0xFFFFu) * (inputs & 0xFFFFu) + (weights >> 16) * (inputs >> 16));
+#endif
+}
+
+/* Inputs 0 and 2, and 1 and 3. */
+static inline void load_pairs(const uint8_t *x, uint32_t *even, uint32_t *odd)
+{
+#if NN_DSP
+    const uint32_t inputs = load_word(x);
+    *even = __uxtb16(inputs), *odd = __uxtb16(inputs >> 8);
+#else
+    *even = pair_of(x[0], x[2]), *odd = pair_of(x[1], x[3]);
+#endif
+}
+
+/* As in multiply_4: out of a register, the mask's AND shifts for nothing. */
+#if NN_DSP
+#define MASK_IN_A_REGISTER(mask) __asm__("" : "+r"(mask))
+#else
+#define MASK_IN_A_REGISTER(mask) ((void)(mask))
+#endif
+#define ADD_PAIR(sum, weights, inputs) (sum = multiply_pair((weights) & mask, inputs, sum))
+
+/* Adds x . u for 4 channels and n inputs, a multiple of 4; returns the weights after them. */
+NN_KERNEL const uint8_t *multiply_4_by_6_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+{
+    int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+    uint32_t mask = 0x003F003Fu;
+    MASK_IN_A_REGISTER(mask);
+    for (const uint8_t *const end = x + n; x != end; x += 4, w += 12) {
+        uint32_t even, odd;
+        load_pairs(x, &even, &odd);
+        const uint32_t first = load_little_endian(w), second = load_little_endian(w + 4);
+        const uint32_t third = load_little_endian(w + 8);
+        ADD_PAIR(a0, first >> 4, even), ADD_PAIR(a0, first >> 10, odd);
+        ADD_PAIR(a1, second >> 4, even), ADD_PAIR(a1, second >> 10, odd);
+        ADD_PAIR(a2, third >> 4, even), ADD_PAIR(a2, third >> 10, odd);
+        a3 = multiply_pair((first & 0x000F000Fu) | (second & 0x00030003u) << 4, even, a3);
+        a3 = multiply_pair((third & 0x000F000Fu) | (second & 0x000C000Cu) << 2, odd, a3);
+    }
+    sums[0] += a0, sums[1] += a1, sums[2] += a2, sums[3] += a3;
+    return w;
+}
+
+/* Adds x . u for 4 channels and n inputs, a multiple of 8; returns the weights after them. */
+NN_KERNEL const uint8_t *multiply_4_by_3_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+{
+    int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+    uint32_t mask = 0x00070007u;
+    MASK_IN_A_REGISTER(mask);
+    for (const uint8_t *const end = x + n; x != end; x += 8, w += 12) {
+        uint32_t even, odd, later_even, later_odd, spare;
+        load_pairs(x, &even, &odd);
+        load_pairs(x + 4, &later_even, &later_odd);
+        const uint32_t first = load_little_endian(w);
+        ADD_PAIR(a0, first >> 1, even), ADD_PAIR(a0, first >> 4, odd);
+        ADD_PAIR(a0, first >> 7, later_even), ADD_PAIR(a0, first >> 10, later_odd);
+        ADD_PAIR(a1, first >> 13, even);
+        spare = first & 0x00010001u;
+        const uint32_t second = load_little_endian(w + 4);
+        ADD_PAIR(a1, second >> 1, odd), ADD_PAIR(a1, second >> 4, later_even);
+        ADD_PAIR(a1, second >> 7, later_odd);
+        ADD_PAIR(a2, second >> 10, even), ADD_PAIR(a2, second >> 13, odd);
+        spare |= (second & 0x00010001u) << 1;
+        const uint32_t third = load_little_endian(w + 8);
+        ADD_PAIR(a2, third >> 1, later_even), ADD_PAIR(a2, third >> 4, later_odd);
+        ADD_PAIR(a3, third >> 7, even), ADD_PAIR(a3, third >> 10, odd);
+        ADD_PAIR(a3, third >> 13, later_even);
+        a3 = multiply_pair(spare | (third & 0x00010001u) << 2, later_odd, a3);
+    }
+    sums[0] += a0, sums[1] += a1, sums[2] += a2, sums[3] += a3;
+    return w;
+}
+#else
+/* Groups of words that are taken apart together, so that compilers turn the loops into vectors; the same sums as
+ * above. */
+#define GROUPS 12
+
+/* The products of pairs, from bit `at` of the words on. */
+static inline int32_t multiply_pairs(const uint32_t *words, uint32_t at, uint32_t mask, const uint32_t *inputs)
+{
+    uint32_t pairs[GROUPS];
+    int16_t codes[2 * GROUPS], factors[2 * GROUPS];
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < GROUPS; i++)
+        pairs[i] = words[i] >> at & mask;
+    memcpy(codes, pairs, sizeof codes);
+    memcpy(factors, inputs, sizeof factors);
+    for (uint32_t i = 0; i < 2 * GROUPS; i++)
+        sum += codes[i] * factors[i];
+    return sum;
+}
+
+/* Takes up to GROUPS groups of 4 * quads inputs and returns how many: words apart, 0 for what is missing; inputs in
+ * pairs. */
+static inline uint32_t take_groups(const uint8_t *x, const uint8_t *w, uint32_t n_groups, uint32_t quads,
+                                   uint32_t words[3][GROUPS], uint32_t inputs[4][GROUPS])
+{
+    const uint32_t taken = n_groups < GROUPS ? n_groups : GROUPS;
+    if (taken < GROUPS)
+        memset(words, 0, 3 * sizeof words[0]);
+    for (uint32_t i = 0; i < taken; i++, w += 12)
+        for (uint32_t j = 0; j < 3; j++)
+            words[j][i] = load_little_endian(w + 4 * j);
+    for (uint32_t i = 0; i < taken; i++)
+        for (uint32_t j = 0; j < quads; j++, x += 4)
+            inputs[2 * j][i] = pair_of(x[0], x[2]), inputs[2 * j + 1][i] = pair_of(x[1], x[3]);
+    return taken;
+}
+
+NN_KERNEL const uint8_t *multiply_4_by_6_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+{
+    const uint32_t mask = 0x003F003Fu;
+    uint32_t words[3][GROUPS], in[4][GROUPS] = {{0}}, spare[GROUPS];
+    for (uint32_t left = n / 4, taken; left; left -= taken, x += 4 * taken, w += 12 * taken) {
+        taken = take_groups(x, w, left, 1, words, in);
+        for (uint32_t j = 0; j < 3; j++)
+            sums[j] += multiply_pairs(words[j], 4, mask, in[0]) + multiply_pairs(words[j], 10, mask, in[1]);
+        for (uint32_t i = 0; i < GROUPS; i++)
+            spare[i] = (words[0][i] & 0x000F000Fu) | (words[1][i] & 0x00030003u) << 4;
+        sums[3] += multiply_pairs(spare, 0, mask, in[0]);
+        for (uint32_t i = 0; i < GROUPS; i++)
+            spare[i] = (words[2][i] & 0x000F000Fu) | (words[1][i] & 0x000C000Cu) << 2;
+        sums[3] += multiply_pairs(spare, 0, mask, in[1]);
+    }
+    return w;
+}
+
+NN_KERNEL const uint8_t *multiply_4_by_3_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
+{
+    const uint32_t mask = 0x00070007u;
+    uint32_t words[3][GROUPS], in[4][GROUPS] = {{0}}, spare[GROUPS];
+    for (uint32_t left = n / 8, taken; left; left -= taken, x += 8 * taken, w += 12 * taken) {
+        taken = take_groups(x, w, left, 2, words, in);
+        for (uint32_t j = 0; j < 15; j++)
+            sums[j / 4] += multiply_pairs(words[j / 5], 1 + 3 * (j % 5), mask, in[j % 4]);
+        for (uint32_t i = 0; i < GROUPS; i++)
+            spare[i] = (words[0][i] & 0x00010001u) | (words[1][i] & 0x00010001u) << 1
+                       | (words[2][i] & 0x00010001u) << 2;
+        sums[3] += multiply_pairs(spare, 0, mask, in[3]);
+    }
+    return w;
+}
+#endif
+
 /* Adds to the sums of 8 channels, times 2^shift, the inputs whose bit is set: no multiplication, no unpacking. */
 NN_KERNEL const uint8_t *add_8_by_1_bit(const uint8_t *x, const uint8_t *w, uint32_t n, uint32_t shift, int32_t *sums)
 {
@@ -222,6 +390,8 @@ static void convolve(const struct nn_layer *layer, uint32_t y, uint32_t x, int32
     const int32_t total = total_of(input, n);
     /* w = scale * u - offset */
     const int32_t scale = bits == 1 ? 2 : 1, offset = bits == 1 ? 1 : 1 << (bits - 1);
+    const uint32_t rest = n % (bits == 3 ? 8 : 4); /* inputs outside the whole words of 6 and 3 bits */
+    const uint8_t *const last = input + n - rest;
     uint32_t channel = 0;
 
     for (; channel + block <= layer->out_channels; channel += block) {
@@ -231,16 +401,23 @@ static void convolve(const struct nn_layer *layer, uint32_t y, uint32_t x, int32
             w = multiply_4_by_8_bits(input, w, n, dots);
             break;
         case 6:
-            w = multiply_4_by_4_bits(input, w, n, dots);
-            w = multiply_4_by_2_bits(input, w, n, 4, dots);
+            w = multiply_4_by_6_bits(input, w, n - rest, dots);
+            if (rest) {
+                w = multiply_4_by_4_bits(last, w, rest, dots);
+                w = multiply_4_by_2_bits(last, w, rest, 4, dots);
+            }
             break;
         case 4:
             w = multiply_4_by_4_bits(input, w, n, dots);
             break;
         case 3:
-            w = multiply_4_by_2_bits(input, w, n, 0, dots);
-            w = multiply_4_by_2_bits(input, w, n, 0, dots + 4);
-            w = add_8_by_1_bit(input, w, n, 2, dots);
+            w = multiply_4_by_3_bits(input, w, n - rest, dots);
+            w = multiply_4_by_3_bits(input, w, n - rest, dots + 4);
+            if (rest) {
+                w = multiply_4_by_2_bits(last, w, rest, 0, dots);
+                w = multiply_4_by_2_bits(last, w, rest, 0, dots + 4);
+                w = add_8_by_1_bit(last, w, rest, 2, dots);
+            }
             break;
         case 2:
             w = multiply_4_by_2_bits(input, w, n, 0, dots);

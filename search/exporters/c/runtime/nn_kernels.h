@@ -5,10 +5,17 @@
  * are with every compiler for these processors; nn_kernels.c refuses to compile where they are not.
  *
  * Weights w are stored as unsigned codes: w + 2^(bits-1), one bit (w + 1) / 2. Channels stand in blocks of 4, or of 8
- * for 1 and 3 bits; 3 bits are stored as 2 + 1, 6 as 4 + 2, the low ones first. A part of a block with b bits is, for
- * every 4 inputs of its position (fewer at the end), b * channels / 8 strings with a byte for each input: the codes of
- * 8 / b channels, low bits first. Channels that fill no block, and layers that read sums, are stored one after another,
- * low bits first; depthwise kernels by position, then channel.
+ * for 1 and 3 bits; in a block of b bits stand, for every 4 inputs of a position (fewer at the end), b * channels / 8
+ * strings with a byte for each input: the codes of 8 / b channels, low bits first. Channels that fill no block, and
+ * layers that read sums, are stored one after another, low bits first; depthwise kernels by position, then channel.
+ *
+ * 6 and 3 bits fill no bytes, so 4 channels share three little-endian words for every 4 inputs (6 bits) or 8 inputs (3
+ * bits: first all inputs of channels 0 to 3, then of 4 to 7). Fields come in pairs, in both halves of a word at the same
+ * bit: inputs 0 and 2, inputs 1 and 3, then 4 and 6, 5 and 7. By channel, the pairs stand
+ *   6 bits: two in a word, at bits 4 and 10. Of the last channel the low 4 bits are at bit 0 of the first (inputs 0 and
+ *           2) and third word (1 and 3), the high 2 bits at bits 0 and 2 of the second;
+ *   3 bits: five in a word, at bits 1, 4, 7, 10 and 13; the three bits of the last pair at bit 0 of the three words.
+ * Inputs that fill no three words are strings of bytes: 4 + 2 and 2 + 1 bits, the low ones first.
  */
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H

@@ -68,10 +68,18 @@ def test_a_wrong_golden_vector_is_found(tmp_path: Path) -> None:
 
 
 def test_fewer_bits_never_take_more_instructions_on_a_cortex_m4(tmp_path: Path) -> None:
-    counts = []
-    for bits in (8, 4, 2, 1):
-        folder = tmp_path / str(bits)
-        folder.mkdir()
-        write(digits_model(bits), folder)
-        counts.append(run_on_device(folder, BOARDS[0]).instructions)
+    counts = [instructions(bits, tmp_path) for bits in (8, 4, 2, 1)]
     assert counts == sorted(counts, reverse=True)
+
+
+def test_widths_that_fill_no_bytes_take_at_most_a_fifth_more_on_a_cortex_m4(tmp_path: Path) -> None:
+    most = 1.2 * instructions(8, tmp_path)
+    assert instructions(6, tmp_path) < most
+    assert instructions(3, tmp_path) < most
+
+
+def instructions(bits: int, folder: Path) -> int:
+    """Return the instructions of an inference of the digits network on a Cortex-M4F."""
+    (folder / str(bits)).mkdir()
+    write(digits_model(bits), folder / str(bits))
+    return run_on_device(folder / str(bits), BOARDS[0]).instructions

@@ -87,3 +87,10 @@ def test_differing_predictions_tell_ties() -> None:
     found = np.array([[0, 3], [1, 2], [4, 1]], np.int32)
     differing = differing_predictions(trained, found)
     assert [(item["example"], item["is_exact_tie"]) for item in differing] == [(0, False), (1, True)]
+
+
+def test_differing_predictions_are_told_in_a_note() -> None:
+    differing = differing_predictions(np.array([[1, 0], [1, 1]], np.float32), np.array([[0, 3], [1, 2]], np.int32))
+    (note,) = exporter._differing_note(differing, 40)
+    assert "another class than the trained network on 2 of 40 examples, 1 of them exact ties" in note
+    assert exporter._differing_note([], 40) == ()
