@@ -305,7 +305,7 @@ def _standings(points: Sequence[RungPoint], rule: RungRule) -> tuple[Standing, .
         members = np.flatnonzero(np.all(ranks == key, axis=1))
         if 0 < _n_places(len(points), rule) - len(standings) < len(members):
             members = members[_ORDERS[rule.order](losses[members], reference)]
-        standings += [Standing(point=points[i], violation=float(violations[i]), rank=rank) for i in members]
+        standings += [Standing(point=points[i], violation=float(violations[i]), rank=rank) for i in members.tolist()]
     return tuple(standings)
 
 

@@ -16,7 +16,8 @@ from search.references.litert import require_litert
 from search.references.pair import FloatNetwork, Int8File, calibration_inputs, pair_of_models
 from search.references.raw_inputs import AS_THEY_ARE
 from spaces.errors import SpecError
-from spaces.study_spec import ParentSpec, StudySpec
+from spaces.study_spec import StudySpec
+from spaces.training_specs import ParentSpec
 
 NAME = "plain-resnet8"
 TOPOLOGY = "resnet8"
