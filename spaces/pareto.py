@@ -50,17 +50,18 @@ def non_dominated_ranks(points: Losses, *, n_ranks: int | None = None) -> NDArra
 
 
 def _front_of_sorted(points: Losses) -> NDArray[np.bool_]:
-    """Return the front of lexicographically sorted points: only an earlier point can dominate a later one."""
+    """Return the front of lexicographically sorted points: only an earlier point can dominate a later one.
+
+    So the first point is on the front; without those that it dominates the next one is, and so on.
+    """
     is_front = np.zeros(len(points), dtype=bool)
-    front = np.empty_like(points)
-    size = 0
-    for index, point in enumerate(points):
-        kept = front[:size]
-        no_worse = np.all(kept <= point, axis=1)
-        if not np.any(no_worse & np.any(kept < point, axis=1)):
-            is_front[index] = True
-            front[size] = point
-            size += 1
+    left = np.arange(len(points))
+    while left.size:
+        first, left = left[0], left[1:]
+        is_front[first] = True
+        later = points[left]
+        dominated = (points[first] <= later).all(axis=1) & (points[first] < later).any(axis=1)
+        left = left[~dominated]
     return is_front
 
 
