@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.bootstrap import Memory, open_parents
-from search.selection import select_trial
 from search.versions import installed_versions
-from spaces.errors import SelectionError
 from spaces.spec_files import parse_spec
 from storage.records import StudyRecord, TrialRecord
-from storage.repository import Repository
 
 if TYPE_CHECKING:  # both come with TensorFlow, which showing what is stored does without
     from search.refinement import RefinementListener, Refiner
-
-_FORMS = "front, knee, best:<objective> or trial:<number>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +31,6 @@ class RefineOptions:
     epochs: int
     n_seeds: int
     data_dir: Path | None
-
-
-def select_candidates(repository: Repository, study: str, selection: str) -> tuple[TrialRecord, ...]:
-    """Return the complete trials that the words name: `front`, or one as `search.selection.select_trial` takes it.
-
-    Raises:
-        SelectionError: other words, a trial that is not complete, or an empty front.
-    """
-    if selection == "front":
-        front = tuple(repository.front(repository.get_study(study).id))
-        if not front:
-            raise SelectionError(f"study {study!r} has an empty front: no feasible trial is complete yet.")
-        return front
-    if selection.partition(":")[0] not in ("knee", "best", "trial"):
-        raise SelectionError(f"--select takes {_FORMS}; got {selection!r}.")
-    return (select_trial(repository, study, selection),)
 
 
 def prepare_refinement(

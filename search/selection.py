@@ -33,7 +33,7 @@ def select_trials(repository: Repository, study: str, selections: Sequence[str])
                 raise _empty_front(study)
             found = front
         else:
-            found = [select_trial(repository, study, selection)]
+            found = [_select(repository, study, selection, forms=f"front, {_FORMS}")]
         chosen.update({trial.number: trial for trial in found if trial.number not in chosen})
     return list(chosen.values())
 
@@ -50,6 +50,10 @@ def select_trial(repository: Repository, study: str, selection: str) -> TrialRec
     Raises:
         SelectionError: other words, an unknown objective or trial, or an empty front.
     """
+    return _select(repository, study, selection, forms=_FORMS)
+
+
+def _select(repository: Repository, study: str, selection: str, *, forms: str) -> TrialRecord:
     record = repository.get_study(study)
     kind, _, argument = selection.partition(":")
     if kind == "trial" and argument.isdigit():
@@ -57,7 +61,7 @@ def select_trial(repository: Repository, study: str, selection: str) -> TrialRec
     objectives = parse_spec(record.spec, source=f"stored study {study!r}").objective_values()
     names = [objective.name for objective in objectives]
     if selection != "knee" and not (kind == "best" and argument in names):
-        raise SelectionError(f"--select takes {_FORMS}, with an objective among {', '.join(names)}; got {selection!r}.")
+        raise SelectionError(f"--select takes {forms}, with an objective among {', '.join(names)}; got {selection!r}.")
     front = repository.front(record.id)
     points = np.array([losses(trial.measurement, objectives) for trial in front if trial.measurement is not None])
     if not len(points):

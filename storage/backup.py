@@ -38,8 +38,8 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path) -> Backup:
         path: of the new database file; the files go into the folder that belongs to it (`default_root`).
 
     Raises:
-        SetupError: the database is no SQLite file.
-        StorageError: the file or its folder exists already, or reading or writing failed.
+        SetupError: the database is no SQLite file, or the file or its folder exists already.
+        StorageError: reading or writing failed.
         ArtifactError: a file is missing, damaged or cannot be written.
     """
     if engine.dialect.name != "sqlite":
@@ -51,7 +51,7 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path) -> Backup:
     copies = ArtifactStore(default_root(str(path)))
     for target in (path, copies.root):
         if target.exists():
-            raise StorageError(f"{target} exists already; a backup never overwrites anything, give another path.")
+            raise SetupError(f"{target} exists already; a backup never overwrites anything, give another path.")
     # What the search drops while the copy is made is so in it before the database says that it is needed.
     _copy_files(artifacts, copies, Repository(engine).referenced_digests())
     _copy_database(engine, path)

@@ -146,8 +146,8 @@ def back_up(storage: str, path: Path) -> copies.Backup:
     """Copy an SQLite database and its files while workers go on; as `storage.backup.backup`.
 
     Raises:
-        SetupError: the database is no SQLite file.
-        StorageError: there is none, the target exists, or reading or writing failed.
+        SetupError: the target exists, or the database is no SQLite file.
+        StorageError: there is none, or reading or writing failed.
         ArtifactError: a file is missing, damaged or cannot be written.
     """
     with _upgraded(storage) as engine:

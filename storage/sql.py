@@ -19,6 +19,7 @@ from storage.outages import is_outage
 
 BUSY_TIMEOUT_S = 30.0
 
+_SCHEMES = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _BEGIN_IMMEDIATE = "cosearch_begin_immediate"
 # Up to the last @: a password that was not percent-encoded may itself hold an @ or a slash.
 _URL_PASSWORD = re.compile(r"(://[^:/@]*:).*@")
@@ -59,15 +60,20 @@ def normalize_url(text: str) -> str:
     `studies.db` becomes `sqlite:///studies.db`; `postgresql://` and `postgres://` get the psycopg 3 driver.
 
     Raises:
-        StorageError: the text is empty.
+        SetupError: the text is empty, or names a database of another kind.
     """
     if not text.strip():
-        raise StorageError("the database must be a path such as studies.db or a URL; got an empty text.")
+        raise SetupError("the database must be a path such as studies.db or a URL; got an empty text.")
     scheme, separator, rest = text.partition("://")
     if not separator:
         return URL.create("sqlite", database=text).render_as_string()
     if scheme in ("postgresql", "postgres"):
         return f"postgresql+psycopg://{rest}"
+    if scheme not in _SCHEMES:
+        raise SetupError(
+            f"studies live in an SQLite file or on a PostgreSQL server, sqlite:///studies.db or "
+            f"postgresql://user@host/database; got {masked(text)}."
+        )
     return text
 
 

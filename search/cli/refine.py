@@ -37,8 +37,9 @@ def refine(
     from search.bootstrap import open_memory
     from search.cli.refine_table import print_refined, refined_values
     from search.cli.study_names import study_name
-    from search.refine_setup import RefineOptions, select_candidates
+    from search.refine_setup import RefineOptions
     from search.refined import refined_groups
+    from search.selection import select_trials
     from spaces.spec_files import parse_spec
 
     name = study_name(study)
@@ -48,12 +49,12 @@ def refine(
     shown: Sequence[TrialRecord] = memory.repository.trials(record.id)
     if show:
         if select is not None:
-            shown = select_candidates(memory.repository, name, select)
+            shown = select_trials(memory.repository, name, [select])
     elif epochs is None:
         raise SpecError(f"refine needs --epochs; the search trains {spec.training.epochs} in study {name!r}.")
     else:
-        chosen, seeds = select_candidates(memory.repository, name, select or "knee"), seeds or _SEEDS
-        options = RefineOptions(study=record, trials=chosen, epochs=epochs, n_seeds=seeds, data_dir=data_dir)
+        chosen, seeds = select_trials(memory.repository, name, [select or "knee"]), seeds or _SEEDS
+        options = RefineOptions(study=record, trials=tuple(chosen), epochs=epochs, n_seeds=seeds, data_dir=data_dir)
         _run(memory, options, as_json=as_json)
     runs = memory.refinements.runs(record.id, epochs=epochs)
     groups = refined_groups(shown, runs, spec, n_seeds=seeds)

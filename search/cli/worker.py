@@ -9,6 +9,7 @@ from search.cli.consoles import is_quiet
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
+from spaces.errors import SetupError
 
 if TYPE_CHECKING:
     from search.bootstrap import WorkerOptions
@@ -37,6 +38,8 @@ def worker(
     from search.bootstrap import WorkerOptions
     from search.cli.study_names import study_name
 
+    if name is not None and not name.strip():
+        raise SetupError("--name must not be empty, as that of an unset variable is; give a name or leave it out.")
     options = WorkerOptions(
         study=study_name(study),
         storage=storage,
