@@ -30,7 +30,7 @@ class AuditProgress:
     norm: Norm | None
     fraction: float
     left_s: float | None
-    gradients_per_s: float | None = None
+    gradients_per_s: float | None
 
 
 class AuditClock:

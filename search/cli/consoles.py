@@ -1,4 +1,8 @@
-"""The two places that commands write to: results on standard output, and notices that `--quiet` leaves out."""
+"""Where commands write to: results on standard output, for people or machines, and notices that `--quiet` omits."""
+
+import json
+import sys
+from typing import Any
 
 import click
 from rich.console import Console
@@ -13,6 +17,12 @@ def is_quiet() -> bool:
 def results() -> Console:
     """Return the console of what was asked for, which is printed with `--quiet` too."""
     return Console(highlight=False)
+
+
+def write_json(values: Any) -> None:
+    """Write what was asked for as JSON to standard output, at once: who reads it may wait for it."""
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
+    sys.stdout.flush()
 
 
 def notices(*, beside_results: bool = False, is_silent: bool = False) -> Console:

@@ -1,13 +1,10 @@
 """`studies`: what the database holds."""
 
-import json
-import sys
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.consoles import results
+from search.cli.consoles import results, write_json
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 from search.cli.synthetic import MARK
 
@@ -35,7 +32,7 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
         for snapshot in snapshots
     ]
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        write_json(rows)
         return
     table = Table(title="Studies", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "data", "complete", "stopped", "failed", "front", "hypervolume"):

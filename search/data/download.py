@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import logging
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -123,9 +124,11 @@ def _size(path: Path) -> int:
 class _Teller:
     """Logs a line at every tenth of a download."""
 
-    def __init__(self, published: PublishedFile) -> None:
+    def __init__(self, published: PublishedFile, clock: Callable[[], float] = time.monotonic) -> None:
         self._published = published
+        self._clock = clock
         self._told = -1
+        self._began: tuple[int, float] | None = None  # bytes that were there at the first call, and when that was
 
     def __call__(self, held: int) -> None:
         tenth = 100 * held // self._published.size_bytes // _TELLING
@@ -133,4 +136,23 @@ class _Teller:
             self._told = tenth
             megabytes = self._published.size_bytes / 1e6
             # No warning, but a person who waits for gigabytes wants to read it.
-            _LOG.warning("downloading %s: %d%% of %.0f MB", self._published.url, _TELLING * tenth, megabytes)
+            _LOG.warning(
+                "downloading %s: %d%% of %.0f MB%s",
+                self._published.url,
+                _TELLING * tenth,
+                megabytes,
+                self._pace(held),
+            )
+
+    def _pace(self, held: int) -> str:
+        """Return megabytes a second and the minutes left, as the end of the line; nothing at the first call."""
+        now = self._clock()
+        if self._began is None:
+            self._began = held, now
+        began, at_s = self._began
+        if held <= began or now <= at_s:
+            return ""
+        per_second = (held - began) / (now - at_s)
+        minutes, seconds = divmod(int((self._published.size_bytes - held) / per_second), 60)
+        left = f", {minutes}:{seconds:02d} left" if held < self._published.size_bytes else ""
+        return f", {per_second / 1e6:.1f} MB/s{left}"
