@@ -57,7 +57,7 @@ def fetch(published: PublishedFile, folder: Path, *, on_bytes: OnBytes | None = 
     if path.is_file() and is_published(path, published):
         return path
     part = folder / f"{published.name}.part"
-    tell = on_bytes or _Teller(published)
+    tell = on_bytes or DownloadLines(published)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _download(published, part, tell)
@@ -121,16 +121,18 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-class _Teller:
-    """Logs a line at every tenth of a download."""
+class DownloadLines:
+    """Logs a line at every tenth of a download: its rate and the time left."""
 
     def __init__(self, published: PublishedFile, clock: Callable[[], float] = time.monotonic) -> None:
+        """Tell of a file; `clock` gives seconds."""
         self._published = published
         self._clock = clock
         self._told = -1
         self._began: tuple[int, float] | None = None  # bytes that were there at the first call, and when that was
 
     def __call__(self, held: int) -> None:
+        """Take the bytes that are there."""
         tenth = 100 * held // self._published.size_bytes // _TELLING
         if tenth > self._told:
             self._told = tenth

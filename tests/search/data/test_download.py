@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from search.data.download import PublishedFile, _Teller, fetch
+from search.data.download import DownloadLines, PublishedFile, fetch
 from spaces.errors import DataError
 
 CONTENT = bytes(range(256)) * 40
@@ -138,7 +138,7 @@ def test_progress_is_told_at_every_tenth(server, tmp_path, caplog, monkeypatch):
 
 def test_download_tells_its_rate_and_the_time_left(caplog):
     times = iter([0.0, 10.0, 60.0])
-    tell = _Teller(PublishedFile(url="http://x/data.bin", size_bytes=100_000_000, sha256=""), lambda: next(times))
+    tell = DownloadLines(PublishedFile(url="http://x/data.bin", size_bytes=100_000_000, sha256=""), lambda: next(times))
     for held in (20_000_000, 40_000_000, 41_000_000, 100_000_000):  # gone on with at 20 MB
         tell(held)
     assert [record.message for record in caplog.records] == [
