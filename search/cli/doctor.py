@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.consoles import notices, results, write_json
+from search.cli.fitted_tables import print_table
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ def _print_table(findings: "Sequence[Finding]") -> None:
         if finding.advice:
             found.append(f"\n-> {finding.advice}", style="italic")
         table.add_row(finding.what, Text(finding.status.value, style=style), found)
-    results().print(table)
+    print_table(results(), table)

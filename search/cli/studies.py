@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.consoles import results, write_json
+from search.cli.fitted_tables import print_table
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 from search.cli.synthetic import MARK
 
@@ -36,9 +37,11 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
         return
     table = Table(title="Studies", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "data", "complete", "stopped", "failed", "front", "hypervolume"):
-        table.add_column(heading)
+        # A name may wrap; counts are read from the right.
+        is_count = heading not in ("name", "data")
+        table.add_column(heading, justify="right" if is_count else "left", no_wrap=is_count)
     for row in rows:
         data = f"{row['data']} {MARK}" if row["is_synthetic"] else str(row["data"])
         counts = [str(row[key]) for key in ("complete", "stopped", "failed", "front_size")]
         table.add_row(Text(str(row["name"])), Text(data), *counts, f"{row['hypervolume']:.5g}")
-    results().print(table)
+    print_table(results(), table)
