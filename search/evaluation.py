@@ -27,6 +27,7 @@ from spaces.errors import ParentError, TrialError
 from spaces.measurement import Measurement
 from spaces.search_space import SearchSpace
 from spaces.study_spec import StudySpec
+from spaces.work_steps import OnSteps, unwatched
 
 _START_EXAMPLES = 512  # on which two starts are compared
 
@@ -55,6 +56,7 @@ class Watch:
     Attributes:
         on_parent: called with the topology's choices before a parent is trained.
         on_progress: called after every batch.
+        on_measured: called at every step of measuring how a parent depends on its bits.
         should_stop: asked after every batch.
         at_rung: called at every rung of the study; what it raises ends the training.
         after_epoch: called after every epoch of the candidate, as `search.training.fit.fit` calls it.
@@ -63,6 +65,7 @@ class Watch:
     on_parent: Callable[[Mapping[str, float]], None]
     on_progress: Callable[[FitProgress], None]
     should_stop: Callable[[], bool]
+    on_measured: OnSteps = unwatched
     at_rung: Callable[[RungArrival], None] = lambda _: None
     after_epoch: AfterEpoch = lambda _epochs, _read_state: None
 
@@ -121,7 +124,7 @@ class Evaluator:
         Args:
             choices: of the topology.
             space: the study's, whose parameters are measured.
-            watch: follows the parent's training.
+            watch: follows the parent's training and measurement.
 
         Raises:
             SearchError: the parent gives no signal.
@@ -134,7 +137,15 @@ class Evaluator:
         x, y = self._workbenches.calibration()
         base = space.baselines()[0] | {f"topology.{name}": value for name, value in choices.items()}
         sensitivity = measure_sensitivity(
-            bench.network, bench.classifier, bench.norms, space, base=base, integer_bits=integer_bits, x=x, y=y
+            bench.network,
+            bench.classifier,
+            bench.norms,
+            space,
+            base=base,
+            integer_bits=integer_bits,
+            x=x,
+            y=y,
+            on_steps=watch.on_measured,
         )
         return ExaminedParent(parent=parent, sensitivity=sensitivity)
 

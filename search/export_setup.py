@@ -1,7 +1,7 @@
 """Puts exports together from the trials that were chosen, their stored models and the study's data."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.bootstrap import Memory
@@ -10,6 +10,7 @@ from search.exporters.context import ExportData
 from search.study_data import check_same_data, load_data
 from spaces.spec_files import parse_spec
 from spaces.targets import Target
+from spaces.work_steps import OnSteps, WorkSteps
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -35,10 +36,8 @@ class ExportOptions:
     examples: int
 
 
-def export_trials(
-    memory: Memory, options: ExportOptions, report: Callable[[str], None]
-) -> Iterator[tuple[TrialRecord, Path]]:
-    """Export trial after trial and yield each with its folder.
+def export_trials(memory: Memory, options: ExportOptions, on_steps: OnSteps) -> Iterator[tuple[TrialRecord, Path]]:
+    """Export trial after trial and yield each with its folder; `on_steps` is told of the steps of all of them.
 
     What can be known at once is checked for all trials before the first is exported.
 
@@ -55,7 +54,7 @@ def export_trials(
     for trial in options.trials:
         bundle_folder(study, trial, options.out)
         load_for_export(study, trial, target, digests=digests[trial.number], artifacts=memory.artifacts)
-    report("reading the study's data")
+    on_steps(WorkSteps(what="reading the study's data", noun="steps"))
     dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
     check_same_data(study, dataset)
     request = BundleRequest(
@@ -63,8 +62,20 @@ def export_trials(
         out=options.out,
         data=ExportData.choose(dataset, spec, examples=options.examples),
         target=target,
-        report=report,
     )
-    for trial in options.trials:
-        folder = write_bundle(study, trial, request, digests=digests[trial.number], artifacts=memory.artifacts)
+    for position, trial in enumerate(options.trials):
+        own = replace(request, on_steps=_steps_of_all(on_steps, options, position))
+        folder = write_bundle(study, trial, own, digests=digests[trial.number], artifacts=memory.artifacts)
         yield trial, folder
+
+
+def _steps_of_all(on_steps: OnSteps, options: ExportOptions, position: int) -> OnSteps:
+    """Return what counts the steps of one trial among those of all."""
+    n_trials = len(options.trials)
+
+    def tell(steps: WorkSteps) -> None:
+        of_each = steps.total or 0
+        what = f"trial {options.trials[position].number}: {steps.what}" if n_trials > 1 else steps.what
+        on_steps(replace(steps, what=what, done=position * of_each + steps.done, total=n_trials * of_each))
+
+    return tell

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from spaces.work_steps import WorkSteps
 from storage.records import TrialRecord, TrialState
 from storage.repository import Repository
 
@@ -57,6 +58,10 @@ class Listener(Protocol):
 
     def parent_awaited(self, choices: Mapping[str, float]) -> None:
         """Another worker trains a float parent; this one waits for it."""
+        ...
+
+    def parent_measured(self, steps: WorkSteps) -> None:
+        """A step of measuring how a float parent depends on its bits is done."""
         ...
 
     def trial_started(self, record: TrialRecord, standing: Standing) -> None:

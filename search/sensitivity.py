@@ -6,7 +6,7 @@ logits depend on each layer's input, which is what a Jacobian weight multiplies.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,7 @@ from search.training.norm_statistics import NormStatistics
 from search.warm_starts import driven_layers
 from spaces.errors import SearchError
 from spaces.search_space import ParamValue, SearchSpace
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 
 Inputs = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -98,6 +99,7 @@ def measure_sensitivity(
     integer_bits: Mapping[str, Mapping[int, int]],
     x: Inputs,
     y: Labels,
+    on_steps: OnSteps = unwatched,
 ) -> Sensitivity:
     """Measure a float parent; the network's policies and normalization statistics are changed and left so.
 
@@ -112,6 +114,7 @@ def measure_sensitivity(
         base: params that name the topology; bits and Jacobian weights are replaced.
         integer_bits: activation node -> activation bits -> integer bits, from calibration.
         x, y: calibration examples, from the training split.  # [n, *input_shape], [n]
+        on_steps: told of every width that is measured.
 
     Raises:
         SearchError: the parent's logits are all equal or not finite.
@@ -133,20 +136,19 @@ def measure_sensitivity(
             f"the float parent's logits must be finite and not all equal; their variance is {variance} on {len(x)} "
             "calibration examples. Train the parent longer or with a lower learning rate."
         )
-    bits: dict[str, Mapping[int, BitEffect]] = {}
-    for parameter in space.parameters:
-        if parameter.name in layers and _field(parameter.name) != "jr_weight":
-            effects = {}
-            for choice in parameter.choices:
-                found = logits({**widest, parameter.name: choice})
-                effects[int(choice)] = BitEffect(
-                    loss=cross_entropy(found, y),
-                    accuracy=float((found.argmax(axis=1) == y).mean()),
-                    logit_error=float(((found - reference) ** 2).mean()) / variance,
-                )
-            bits[parameter.name] = MappingProxyType(effects)
+    measured = [item for item in space.parameters if item.name in layers and _field(item.name) != "jr_weight"]
+    steps = WorkSteps(what="float parent", noun="widths", total=sum(len(item.choices) for item in measured))
+    bits: dict[str, dict[int, BitEffect]] = {item.name: {} for item in measured}
+    for number, (name, choice) in enumerate((item.name, choice) for item in measured for choice in item.choices):
+        on_steps(replace(steps, done=number))
+        found = logits({**widest, name: choice})
+        bits[name][int(choice)] = BitEffect(
+            loss=cross_entropy(found, y),
+            accuracy=float((found.argmax(axis=1) == y).mean()),
+            logit_error=float(((found - reference) ** 2).mean()) / variance,
+        )
     return Sensitivity(
-        bits=MappingProxyType(bits),
+        bits=MappingProxyType({name: MappingProxyType(effects) for name, effects in bits.items()}),
         jacobian_terms=MappingProxyType(
             {
                 name: math.exp(float(np.mean([math.log(max(terms[layer], _TINY)) for layer in driven])))

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from spaces.errors import SetupError, StorageError
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage.artifacts import ArtifactStore, default_root
 from storage.repository import Repository
 from storage.sql import masked, open_engine, storage_errors
@@ -29,13 +30,14 @@ class Backup:
     n_artifacts: int
 
 
-def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path) -> Backup:
+def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path, on_steps: OnSteps = unwatched) -> Backup:
     """Copy an SQLite database, Optuna's tables included, and all files that it refers to, each checked by its hash.
 
     Args:
         engine: on the database.
         artifacts: the files beside it.
         path: of the new database file; the files go into the folder that belongs to it (`default_root`).
+        on_steps: told of every file.
 
     Raises:
         SetupError: the database is no SQLite file, or the file or its folder exists already.
@@ -53,21 +55,23 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path) -> Backup:
         if target.exists():
             raise SetupError(f"{target} exists already; a backup never overwrites anything, give another path.")
     # What the search drops while the copy is made is so in it before the database says that it is needed.
-    _copy_files(artifacts, copies, Repository(engine).referenced_digests())
+    _copy_files(artifacts, copies, Repository(engine).referenced_digests(), on_steps)
+    on_steps(WorkSteps(what="copying the database", noun="files"))
     _copy_database(engine, path)
     copy = open_engine(str(path))
     try:
         needed = Repository(copy).referenced_digests()
     finally:
         copy.dispose()
-    _copy_files(artifacts, copies, needed - copies.digests())
+    _copy_files(artifacts, copies, needed - copies.digests(), on_steps)
     for digest in copies.digests() - needed:
         copies.remove(digest)
     return Backup(database=path, artifacts=copies.root, n_artifacts=len(needed))
 
 
-def _copy_files(source: ArtifactStore, target: ArtifactStore, digests: set[str]) -> None:
-    for digest in sorted(digests):
+def _copy_files(source: ArtifactStore, target: ArtifactStore, digests: set[str], on_steps: OnSteps) -> None:
+    for done, digest in enumerate(sorted(digests)):
+        on_steps(WorkSteps(what="copying files", noun="files", done=done, total=len(digests)))
         target.put(source.path(digest))
 
 

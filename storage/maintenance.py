@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from spaces.errors import SpecError
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage import backup as copies
 from storage.artifacts import ArtifactStore, default_root
 from storage.integrity import integrity_findings
@@ -97,25 +98,30 @@ def upgrade_database(storage: str) -> Upgrade:
         return Upgrade(before=before, after=stored_revision(engine))
 
 
-def check_database(storage: str, *, study: str | None = None) -> DatabaseCheck:
+def check_database(storage: str, *, study: str | None = None, on_steps: OnSteps = unwatched) -> DatabaseCheck:
     """Read all of a database, compute the fronts anew and read every file; of all studies, or of one.
+
+    `on_steps` is told of every study and of every file.
 
     Raises:
         SelectionError: there is no such study.
         StorageError: the database cannot be used or is too damaged to be read.
     """
     with _upgraded(storage) as engine:
+        on_steps(WorkSteps(what="reading the database", noun="pages"))
         damage = integrity_findings(engine)
         if damage:
             return DatabaseCheck(damage=tuple(damage), studies=(), n_unreferenced=0)
         artifacts = _artifacts(storage)
         checker, repository = StudyChecker(engine, artifacts), Repository(engine)
-        checked = tuple(_check_study(checker, record) for record in _chosen(repository, study))
+        checked = tuple(_check_study(checker, record, on_steps) for record in _chosen(repository, study))
         unreferenced = repository.unreferenced(artifacts.digests())
         return DatabaseCheck(damage=(), studies=checked, n_unreferenced=len(unreferenced))
 
 
-def repair_database(storage: str, *, study: str | None = None, min_age_s: float) -> Repair:
+def repair_database(
+    storage: str, *, study: str | None = None, min_age_s: float, on_steps: OnSteps = unwatched
+) -> Repair:
     """Write fronts anew where they differ from the results, of all studies or of one; remove unreferenced files.
 
     Args:
@@ -123,6 +129,7 @@ def repair_database(storage: str, *, study: str | None = None, min_age_s: float)
         study: name of the only study to repair.
         min_age_s: seconds that an unreferenced file must be old: a worker stores a file first and says what it is
             afterwards, during an outage of the database long afterwards.
+        on_steps: told of every study.
 
     Raises:
         SelectionError: there is no such study.
@@ -133,16 +140,19 @@ def repair_database(storage: str, *, study: str | None = None, min_age_s: float)
     unreadable: dict[str, str] = {}
     with _upgraded(storage) as engine:
         checker = StudyChecker(engine, _artifacts(storage))
-        for record in _chosen(Repository(engine), study):
+        chosen = _chosen(Repository(engine), study)
+        for done, record in enumerate(chosen):
+            on_steps(WorkSteps(what=f"study {record.name}", noun="studies", done=done, total=len(chosen)))
             try:
                 fronts[record.name] = tuple(checker.repair_front(record.id))
             except SpecError as error:
                 unreadable[record.name] = str(error)
+        on_steps(WorkSteps(what="unreferenced files", noun="files"))
         n_removed = checker.remove_unreferenced(min_age_s=min_age_s)
     return Repair(fronts=fronts, unreadable=unreadable, n_removed=n_removed)
 
 
-def back_up(storage: str, path: Path) -> copies.Backup:
+def back_up(storage: str, path: Path, *, on_steps: OnSteps = unwatched) -> copies.Backup:
     """Copy an SQLite database and its files while workers go on; as `storage.backup.backup`.
 
     Raises:
@@ -151,7 +161,7 @@ def back_up(storage: str, path: Path) -> copies.Backup:
         ArtifactError: a file is missing, damaged or cannot be written.
     """
     with _upgraded(storage) as engine:
-        return copies.backup(engine, _artifacts(storage), path=path)
+        return copies.backup(engine, _artifacts(storage), path=path, on_steps=on_steps)
 
 
 @contextmanager
@@ -180,9 +190,13 @@ def _chosen(repository: Repository, study: str | None) -> list[StudyRecord]:
     return repository.studies() if study is None else [repository.get_study(study)]
 
 
-def _check_study(checker: StudyChecker, record: StudyRecord) -> CheckedStudy:
+def _check_study(checker: StudyChecker, record: StudyRecord, on_steps: OnSteps) -> CheckedStudy:
+    def tell(steps: WorkSteps) -> None:
+        on_steps(replace(steps, what=f"study {record.name}: {steps.what}"))
+
+    tell(WorkSteps(what="computing the front", noun="revisions"))
     try:
-        found = checker.check(record.id)
+        found = checker.check(record.id, on_steps=tell)
     except SpecError as error:
         return CheckedStudy(name=record.name, unreadable=str(error))
     return CheckedStudy(name=record.name, front=found.front, trials=found.trials, artifacts=found.artifacts)

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from spaces.errors import ArtifactError
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage import front_ledger, references
 from storage.artifacts import ArtifactStore
 from storage.records import TrialState
@@ -45,8 +46,8 @@ class StudyChecker:
         self._transactions = Transactions(engine)
         self._artifacts = artifacts
 
-    def check(self, study_id: int) -> StudyCheck:
-        """Compute the front anew, look at every trial's lease and read every file.
+    def check(self, study_id: int, *, on_steps: OnSteps = unwatched) -> StudyCheck:
+        """Compute the front anew, look at every trial's lease and read every file, of each of which `on_steps` is told.
 
         Raises:
             SelectionError: there is no such study.
@@ -61,7 +62,7 @@ class StudyChecker:
         return StudyCheck(
             front=tuple(front),
             trials=tuple(trials),
-            artifacts=tuple(self._broken_files(study_id, uses)),
+            artifacts=tuple(self._broken_files(study_id, uses, on_steps)),
             unreferenced=tuple(sorted(unreferenced)),
         )
 
@@ -94,21 +95,23 @@ class StudyChecker:
             self._artifacts.remove(digest)
         return len(unused)
 
-    def _broken_files(self, study_id: int, uses: list[tuple[str, str]]) -> list[str]:
-        broken = self._failures(uses)
+    def _broken_files(self, study_id: int, uses: list[tuple[str, str]], on_steps: OnSteps) -> list[str]:
+        broken = self._failures(uses, on_steps)
         if not broken:
             return []
         # A second look at these: a worker drops files, first from the database and then from the disk, while others
         # are still being read here.
         with self._transactions.reading() as session:
             again = [(what, digest) for what, digest in references.uses(session, study_id) if digest in broken]
-        broken = self._failures(again)
+        broken = self._failures(again, on_steps)
         return [f"{what}: {broken[digest]}" for what, digest in again if digest in broken]
 
-    def _failures(self, uses: list[tuple[str, str]]) -> dict[str, str]:
+    def _failures(self, uses: list[tuple[str, str]], on_steps: OnSteps) -> dict[str, str]:
         """Return digest -> what is wrong with its file, of the files that are missing or damaged."""
         broken: dict[str, str] = {}
-        for digest in {digest for _, digest in uses}:
+        digests = {digest for _, digest in uses}
+        for done, digest in enumerate(digests):
+            on_steps(WorkSteps(what="reading files", noun="files", done=done, total=len(digests)))
             try:
                 self._artifacts.path(digest)
             except ArtifactError as error:

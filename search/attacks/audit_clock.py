@@ -21,6 +21,7 @@ class AuditProgress:
         name, norm: of that attack; the checks have no norm.
         fraction: of the whole work, estimated, in [0, 1].
         left_s: estimated seconds; None before anything is known.
+        gradients_per_s: gradients of one example a second, what takes as long as so many counted in; None before then.
     """
 
     position: int
@@ -29,6 +30,7 @@ class AuditProgress:
     norm: Norm | None
     fraction: float
     left_s: float | None
+    gradients_per_s: float | None
 
 
 class AuditClock:
@@ -78,6 +80,7 @@ class AuditClock:
             norm=None if step is None else step.norm,
             fraction=done / (done + left) if done + left else 1.0,
             left_s=spent / done * left if done else None,
+            gradients_per_s=done / spent if done and spent else None,
         )
 
     def _work(self, step: AuditStep, outcomes: Sequence[AttackOutcome]) -> float:

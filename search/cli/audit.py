@@ -1,12 +1,10 @@
 """`audit`: how much of a model's robustness is left under attacks that take minutes, on test images."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, SelectOption, StorageOption, StudyOption
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def audit(
         values = audit_values(found)
         if other is not None and compared is not None:
             values["comparison"] = {"with": other.number, "radii": comparison_values(compared)}
-        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        write_json(values)
         return
     console = results()
     print_audit(console, study, found)

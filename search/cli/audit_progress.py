@@ -6,14 +6,14 @@ from rich.console import Console
 
 from search.attacks.audit_clock import AuditProgress
 from search.audit import StoredAudit
-from search.cli.durations import left_text
+from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
 from spaces.audit import AttackOutcome
 from spaces.check_result import CheckResult
 
 
 class AuditDisplay(LiveDisplay):
-    """Listens to an audit and draws: attack, share of the work, time left."""
+    """Listens to an audit and draws: attack, share of the work, gradients a second, time left."""
 
     def __init__(self, console: Console, *, what: str) -> None:
         """Draw on a console; a live display only where it is a terminal. `what` names the audited model."""
@@ -38,7 +38,7 @@ class AuditDisplay(LiveDisplay):
         """Move the bar."""
         norm = "" if progress.norm is None else f" {progress.norm}"
         described = f"[{progress.position}/{progress.total}] {progress.name}{norm}"
-        self._progress.update(self._task, completed=progress.fraction, description=described, note=_left(progress))
+        self._progress.update(self._task, completed=progress.fraction, description=described, note=_pace(progress))
 
     def attack_finished(self, outcome: AttackOutcome, progress: AuditProgress) -> None:
         """Print what the attack has left, and the time."""
@@ -55,6 +55,11 @@ class AuditDisplay(LiveDisplay):
             f"[{progress.position}/{progress.total}] {progress.name:<16} {len(checks)} computed, "
             f"{'FIRED: ' + ', '.join(fired) if fired else 'none fired'}",
         )
+
+
+def _pace(progress: AuditProgress) -> str:
+    rate = "" if progress.gradients_per_s is None else rate_text(progress.gradients_per_s, "gradients").lstrip()
+    return f"{rate}{_left(progress)}"
 
 
 def _left(progress: AuditProgress) -> str:

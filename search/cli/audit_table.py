@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.labels import radius_labels
+from search.cli.fitted_tables import print_table
 from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
@@ -30,12 +31,12 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
         soft_wrap=True,
     )
     for norm in norms_of(record.attacks):
-        console.print(_norm_table(record, norm))
+        print_table(console, _norm_table(record, norm))
     distances = [outcome for outcome in record.attacks if outcome.distances is not None]
     if distances:
-        console.print(_distance_table(distances))
+        print_table(console, _distance_table(distances))
     if record.checks is not None:
-        console.print(_check_table(record.checks))
+        print_table(console, _check_table(record.checks))
     console.print(_check_note(record.checks), highlight=False, soft_wrap=True)
 
 
@@ -50,7 +51,7 @@ def print_comparison(console: Console, first: int, second: int, comparisons: Seq
         accuracies = [f"{value:.3f}" for value in item.accuracies]
         counts = [str(item.only_first), str(item.only_second)]
         table.add_row(item.norm.value, f"{item.epsilon:.4g}", *accuracies, *counts, f"{item.p_value:.3g}", style=style)
-    console.print(table)
+    print_table(console, table)
 
 
 def audit_values(record: AuditRecord) -> dict[str, Any]:
@@ -97,10 +98,10 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     summary = worst_case(record.is_right, record.attacks, norm)
     table = Table(title=f"accuracy within {norm.value} radius", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("attack", no_wrap=True)
-    table.add_column("images", justify="right")
+    table.add_column("images", justify="right", no_wrap=True)
     for heading in radius_labels(norm, radii(record.attacks, norm)):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("s", justify="right")
+    table.add_column("s", justify="right", no_wrap=True)
     for outcome in record.attacks:
         if outcome.norm is norm:
             table.add_row(
@@ -115,6 +116,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     table.add_row("  95% from", "", *(f"{low:.3f}" for low, _ in summary.intervals), "")
     table.add_row("  95% to", "", *(f"{high:.3f}" for _, high in summary.intervals), "")
     table.caption = "+ on what the attacks above have left (++ the black-box ones), which its accuracy includes"
+    table.caption_justify = "left"
     return table
 
 

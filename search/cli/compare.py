@@ -1,13 +1,11 @@
 """`compare`: the front beside a model that others published, at its size and at a quarter of it."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 
@@ -39,7 +37,7 @@ def compare(
     snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
     info = reference_comparison_info(snapshot, reference)
     if as_json:
-        sys.stdout.write(json.dumps(comparison_values(info), indent=1) + "\n")
+        write_json(comparison_values(info))
         return
     print_comparison(results(), study, info)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import epsilon_labels
-from search.cli.consoles import print_whole
+from search.cli.fitted_tables import least_width, print_table
 
 _SIGNIFICANT = 0.05
 
@@ -24,9 +24,12 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
         soft_wrap=True,
     )
     for title, models in (("at most as large", info.as_large), ("at most a quarter as large", info.a_quarter)):
-        print_whole(console, _table(info, models, title) if models else f"{title}: no audited model of the front")
+        if models:
+            _print_class(console, info, models, title)
+        else:
+            console.print(f"{title}: no audited model of the front")
     shown = list(dict.fromkeys([info.reference, *info.as_large[:1], *info.a_quarter[:1]]))
-    print_whole(console, _attack_table(info, shown))
+    print_table(console, _attack_table(info, shown))
     if info.left_out:
         console.print(
             f"of the front, without a finished audit of the same images, radii and attacks: "
@@ -57,6 +60,19 @@ def _model_values(model: ComparedModel) -> dict[str, Any]:
     return values
 
 
+def _print_class(console: Console, info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title: str) -> None:
+    """Print the models of a size class in one table, or where the terminal is narrow in one for each."""
+    whole = _table(info, models, title)
+    if least_width(console, whole) <= console.width:
+        console.print(whole)
+        return
+    console.print(title)
+    for model in (info.reference, *models):
+        clean = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
+        console.print(f"{model.label}: {model.size_bytes:,} bytes, clean {clean}", highlight=False, soft_wrap=True)
+        print_table(console, _narrow_table(info, model))
+
+
 def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title: str) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("model", "bytes", "clean", "worst case of", *epsilon_labels(info.epsilons), "mean", "points more"):
@@ -70,18 +86,36 @@ def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title
     return table
 
 
-def _cells(view: AttackedView) -> list[str]:
+def _narrow_table(info: ReferenceComparisonInfo, model: ComparedModel) -> Table:
+    """Return a table of one model, a row for each radius."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("within", no_wrap=True)
+    for view in model.views:
+        table.add_column(view.name, justify="right", no_wrap=True)
+    columns = [_cells(view, pattern="{0}{2:1} {1}") for view in model.views]
+    for label, *cells in zip(epsilon_labels(info.epsilons), *columns, strict=True):
+        table.add_row(label, *cells)
+    table.add_row("mean", *(f"{view.mean:.3f}" for view in model.views))
+    if any(view.mean_gain is not None for view in model.views):
+        table.add_row("points", *(_gain(view) for view in model.views))
+    return table
+
+
+def _cells(view: AttackedView, *, pattern: str = "{0} ({1}){2}") -> list[str]:
+    """Return the accuracy at each radius, its interval and its star, put together as the pattern says."""
     stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
     return [
-        f"{value:.3f} ({_interval(interval)}){star}"
+        pattern.format(f"{value:.3f}", _interval(interval), star)
         for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
     ]
 
 
 def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]) -> Table:
     table = Table(title="accuracy under each L-inf attack", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("model", "attack", *epsilon_labels(info.epsilons)):
-        table.add_column(heading, justify="left" if heading in ("model", "attack") else "right", no_wrap=True)
+    table.add_column("model", overflow="fold")
+    table.add_column("attack", no_wrap=True)
+    for heading in epsilon_labels(info.epsilons):
+        table.add_column(heading, justify="right", no_wrap=True)
     for model in models:
         for index, (name, accuracy) in enumerate(model.attacks):
             label = model.label if index == 0 else ""

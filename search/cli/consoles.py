@@ -1,9 +1,11 @@
-"""The two places that commands write to: results on standard output, and notices that `--quiet` leaves out."""
+"""Where commands write to: results on standard output, for people or machines, and notices that `--quiet` omits."""
+
+import json
+import sys
+from typing import Any
 
 import click
-from rich.console import Console, RenderableType
-
-_UNBOUNDED = 10_000  # characters
+from rich.console import Console
 
 
 def is_quiet() -> bool:
@@ -17,6 +19,12 @@ def results() -> Console:
     return Console(highlight=False)
 
 
+def write_json(values: Any) -> None:
+    """Write what was asked for as JSON to standard output, at once: who reads it may wait for it."""
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
+    sys.stdout.flush()
+
+
 def notices(*, beside_results: bool = False, is_silent: bool = False) -> Console:
     """Return the console of progress and remarks, silent with `--quiet`.
 
@@ -25,10 +33,3 @@ def notices(*, beside_results: bool = False, is_silent: bool = False) -> Console
         is_silent: say nothing, for another reason than `--quiet`.
     """
     return Console(stderr=beside_results, quiet=is_silent or is_quiet())
-
-
-def print_whole(console: Console, shown: RenderableType) -> None:
-    """Print a table of figures in its own width, even where that is more than the console has: none is cut short."""
-    unbounded = console.options.update(max_width=_UNBOUNDED)
-    console.width = max(console.width, console.measure(shown, options=unbounded).maximum)
-    console.print(shown)

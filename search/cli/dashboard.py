@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from search.cli.consoles import write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
-from search.cli.options import DEFAULT_STORAGE, DataDirOption, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 
 def dashboard(
@@ -31,12 +32,14 @@ def dashboard(
     ] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Requests answered at once.")] = 8,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the studies of a database in the browser until Ctrl-C."""
     from dashboards.server.serving import bind, serve
     from search.cli.stop_signals import sigterm_as_ctrl_c
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    # The addresses are what was asked for: with --quiet too.
+    console = Console(highlight=False, markup=False, soft_wrap=True, stderr=as_json)
     with sigterm_as_ctrl_c(), bind(host, port) as listener:
         with console.status("opening the database"):
             from search.bootstrap import create_memory
@@ -56,9 +59,16 @@ def dashboard(
             made = make_dashboard(create_memory(storage), options, port=listener.getsockname()[1])
         if is_new:
             console.print(f"made the empty database {masked(url)}; `launch` fills it")
-        console.print(f"pages   {made.address}cosearch/{made.query}")
-        console.print(f"Optuna  {made.address}{made.query}")
-        console.print(f"API     {made.address}cosearch/api/openapi.json")
+        addresses = {
+            "pages": f"{made.address}cosearch/{made.query}",
+            "Optuna": f"{made.address}{made.query}",
+            "API": f"{made.address}cosearch/api/openapi.json",
+        }
+        if as_json:
+            write_json({name.lower(): address for name, address in addresses.items()})
+        else:
+            for name, address in addresses.items():
+                console.print(f"{name:<8}{address}")
         console.print("Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             serve(made.application, listener, threads=threads)

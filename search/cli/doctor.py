@@ -1,7 +1,5 @@
 """`doctor`: whether everything that a search needs is there and fits."""
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
+from search.cli.fitted_tables import print_table
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def doctor(
     is_well = all(finding.status is not Status.PROBLEM for finding in findings)
     if as_json:
         values = {"is_well": is_well, "findings": [asdict(finding) for finding in findings]}
-        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        write_json(values)
     else:
         _print_table(findings)
     if not is_well:
@@ -55,4 +54,4 @@ def _print_table(findings: "Sequence[Finding]") -> None:
         if finding.advice:
             found.append(f"\n-> {finding.advice}", style="italic")
         table.add_row(finding.what, Text(finding.status.value, style=style), found)
-    results().print(table)
+    print_table(results(), table)

@@ -1,13 +1,11 @@
 """`export`: chosen models, in formats that other tools load, each read back and measured before it is called done."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 from search.cli.stop_signals import sigterm_as_ctrl_c
 from search.exporters.names import FORMATS
@@ -35,6 +33,7 @@ def export(
     """Export models of the front."""
     from search.bootstrap import open_memory
     from search.cli.export_table import exported_values, print_exported
+    from search.cli.step_display import StepDisplay
     from search.cli.study_names import study_name
     from search.selection import select_trials
     from spaces.targets import load_target
@@ -46,7 +45,7 @@ def export(
     trials = select_trials(memory.repository, name, select or ["knee"])
     console = results()
     exported = []
-    with sigterm_as_ctrl_c(), notices(beside_results=True).status("loading TensorFlow") as status:
+    with sigterm_as_ctrl_c(), StepDisplay(notices(beside_results=True), what="loading TensorFlow") as display:
         from search.export_setup import ExportOptions, export_trials
 
         options = ExportOptions(
@@ -58,9 +57,9 @@ def export(
             data_dir=data_dir,
             examples=examples,
         )
-        for trial, folder in export_trials(memory, options, status.update):
+        for trial, folder in export_trials(memory, options, display.show):
             exported.append(exported_values(folder))
             if not as_json:
                 print_exported(console, record, trial, folder)
     if as_json:
-        sys.stdout.write(json.dumps(exported, indent=1) + "\n")
+        write_json(exported)

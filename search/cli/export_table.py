@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from storage.records import StudyRecord, TrialRecord
 
@@ -47,4 +48,4 @@ def _print_table(console: Console, manifest: dict[str, Any]) -> None:
         values = ["clean_accuracy", "robust_accuracy", "argmax_agreement"]
         cells = ["-"] * len(values) if figures is None else [f"{figures[key]:.4f}" for key in values]
         table.add_row(name, *cells, "-" if size_bytes is None else f"{size_bytes:,}")
-    console.print(table)
+    print_table(console, table)

@@ -1,13 +1,12 @@
 """`front`: the Pareto front, now or at an earlier revision."""
 
 import csv
-import json
 import sys
 from typing import Annotated
 
 import typer
 
-from search.cli.consoles import results
+from search.cli.consoles import results, write_json
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
 from spaces.errors import SpecError
 
@@ -38,7 +37,7 @@ def front(
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name, revision=at).with_audits(memory.audits)
     if as_json:
-        sys.stdout.write(json.dumps(front_values(snapshot), indent=1) + "\n")
+        write_json(front_values(snapshot))
     elif as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(snapshot))
     else:

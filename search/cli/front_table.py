@@ -12,6 +12,7 @@ from dashboards.infos.hypervolume import hypervolume_info
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 from dashboards.labels import SUSPECT_NOTE, format_jr_weight
 from dashboards.snapshot import StudySnapshot
+from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from spaces.objectives import METRICS
 from storage.records import TrialRecord, TrialState
@@ -30,7 +31,7 @@ def print_front(console: Console, snapshot: StudySnapshot) -> None:
     if not snapshot.front_numbers:
         console.print(empty_front_words(snapshot), highlight=False, markup=False, soft_wrap=True)
     for table in front_tables(snapshot):
-        console.print(table)
+        print_table(console, table)
     shown = {*snapshot.front_numbers, *outside}
     if shown & fired_checks(snapshot).keys():
         console.print(f"{SUSPECT_NOTE}, see docs/checks.md", highlight=False, soft_wrap=True)
@@ -77,12 +78,12 @@ def _trial_table(info: TrialTableInfo, *, title: str) -> Table:
     """Return the rows as a table that fits 80 columns; baselines carry a star."""
     names = [objective.name for objective in info.objectives]
     table = Table(title=Text(title), title_justify="left", pad_edge=False)
-    table.add_column("trial", justify="right")
+    table.add_column("trial", justify="right", no_wrap=True)
     for name in names:
-        table.add_column(_SHORT_HEADINGS.get(name, name), justify="right")
-    table.add_column("worst case at each epsilon")
-    table.add_column("bits w/a", justify="right")
-    table.add_column("JR", justify="right")
+        table.add_column(_SHORT_HEADINGS.get(name, name), justify="right", no_wrap=True)
+    table.add_column("worst case at each epsilon")  # wraps where the terminal is narrow
+    table.add_column("bits w/a", justify="right", no_wrap=True)
+    table.add_column("JR", justify="right", no_wrap=True)
     for row in info.rows:
         table.add_row(
             f"{row.number}{'*' if row.is_baseline else ''}{'?' if row.is_suspect else ''}",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from search.cli.completion import complete_preset
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c
@@ -220,9 +220,6 @@ def _store(console: Console, options: "LaunchOptions", *, n_workers: int) -> "tu
 
 
 def _write_outcome(name: str, storage: str) -> None:
-    import json
-    import sys
-
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.front_table import front_values
@@ -231,7 +228,7 @@ def _write_outcome(name: str, storage: str) -> None:
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     values = {"study": status_values(snapshot), "front": front_values(snapshot)}
-    sys.stdout.write(json.dumps(values, indent=1) + "\n")
+    write_json(values)
 
 
 def _print_outcome(console: Console, name: str, storage: str) -> None:

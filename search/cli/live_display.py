@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-_BAR_WIDTH = 20
+_BAR_WIDTH = 20  # shrinks first where a line is too long for the terminal
 
 
 class LiveDisplay:
@@ -15,8 +15,8 @@ class LiveDisplay:
     Nothing is read as markup: a name or a reason may hold square brackets.
     """
 
-    def __init__(self, console: Console) -> None:
-        """Draw on a console; the bars only where it is a terminal."""
+    def __init__(self, console: Console, *, is_transient: bool = False) -> None:
+        """Draw on a console; the bars only where it is a terminal, and not beyond their end if they are transient."""
         self._console = console
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -25,6 +25,7 @@ class LiveDisplay:
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal or console.quiet,
+            transient=is_transient,
         )
 
     def __enter__(self) -> Self:

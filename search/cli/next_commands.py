@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from search.cli.options import DEFAULT_STORAGE
-from storage.sql import masked, normalize_url
+from storage.sql import masked
 
 
 def print_next(console: Console, study: str, storage: str, *, has_front: bool) -> None:
@@ -25,25 +25,20 @@ def print_next(console: Console, study: str, storage: str, *, has_front: bool) -
 
 def next_commands(study: str, storage: str, *, has_front: bool) -> list[str]:
     """Return the commands as a shell takes them."""
-    search = f"{_command('python')} -m search"
-    where = f"--study {shlex.quote(study)}"
-    if storage != DEFAULT_STORAGE:
-        where += f" --storage {shlex.quote(masked(storage))}"
+    search = f"{_python()} -m search"
+    database = "" if storage == DEFAULT_STORAGE else f" --storage {shlex.quote(masked(storage))}"
+    where = f"--study {shlex.quote(study)}{database}"
     commands = [f"{search} front {where}", f"{search} report {where} --out report.html"]
     if has_front:
         commands.append(f"{search} export {where} --select knee --format keras --out exported")
-    dashboard = _command("optuna-dashboard")
-    return [*commands, f"{dashboard} {shlex.quote(masked(normalize_url(storage)))}"]
+    return [*commands, f"{search} dashboard{database}"]
 
 
-def _command(name: str) -> str:
-    """Return a command of the running environment: its name where PATH leads to it, else its path."""
-    folder = Path(sys.executable).parent
-    found = shutil.which(name)
+def _python() -> str:
+    """Return the running interpreter: its name where PATH leads to it, else its path."""
+    own = Path(sys.executable)
+    found = shutil.which("python")
     # Folders are compared, not files: a virtual environment's python is a link to the one that it was made with.
-    if found is not None and Path(found).parent.resolve() == folder.resolve():
-        return name
-    own = Path(sys.executable) if name == "python" else folder / name
-    if not own.is_file():
-        return name
+    if found is not None and Path(found).parent.resolve() == own.parent.resolve():
+        return "python"
     return shlex.quote(str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own))

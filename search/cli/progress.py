@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import TaskID
 
-from search.cli.durations import left_text
+from search.cli.batch_pace import BatchPace, batches_done
+from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
+from search.cli.step_pace import StepPace
 from search.cli.synthetic import MARK
+from spaces.work_steps import WorkSteps
 from storage.records import TrialRecord, TrialState
 
 if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
@@ -18,19 +20,11 @@ if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
     from search.training.fit import FitProgress
 
 _LINE_EVERY_S = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Began:
-    """The first batch of a training here, which may go on from a later epoch than the first."""
-
-    quantized: bool
-    done: int
-    at_s: float
+_WIDE = 100  # columns; the hypervolume fits into the bar's line from there on, and is in every trial's line anyway
 
 
 class LaunchProgress(LiveDisplay):
-    """Listens to a worker and draws: trial, epoch, time left, front size and hypervolume.
+    """Listens to a worker and draws: trial, epoch, batches a second, trials an hour, time left, front and hypervolume.
 
     Attributes:
         is_synthetic: whether every trial's figures are marked as those of synthetic data.
@@ -52,7 +46,8 @@ class LaunchProgress(LiveDisplay):
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
         self._trial = ""
         self._trial_seconds: list[float] = []
-        self._began: _Began | None = None
+        self._batch_pace = BatchPace(clock)
+        self._parent_pace = StepPace(clock)
         self._last_line = clock()
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
@@ -63,27 +58,32 @@ class LaunchProgress(LiveDisplay):
         """Say why nothing happens here."""
         self._print(f"another worker trains the float parent ({_described(choices)}); waiting for it")
 
+    def parent_measured(self, steps: WorkSteps) -> None:
+        """Move the bar of a parent's measurement."""
+        note = self._parent_pace.note(steps)
+        self._progress.update(
+            self._training, description=steps.what, completed=steps.done, total=steps.total, note=note, visible=True
+        )
+
     def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
         self._trial = f"trial {record.number}"
-        self._began = None
+        self._batch_pace.begin()
         self._last_line = self._clock()
         self._progress.reset(self._training, description=self._trial, visible=True, note="starting")
         self._show(standing)
 
     def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar of the training."""
-        now = self._clock()
-        done = (progress.epoch - 1) * progress.batches + progress.batch
-        total = progress.epochs * progress.batches
-        if self._began is None or self._began.quantized != progress.quantized:
-            self._began = _Began(quantized=progress.quantized, done=done, at_s=now)
+        done, total = batches_done(progress), progress.epochs * progress.batches
         what = self._trial if progress.quantized else "float parent"
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
-        if self._began.done < done < total:
-            # From the second batch on, because the network is traced in the first.
-            note += left_text((now - self._began.at_s) / (done - self._began.done) * (total - done))
-        self._progress.update(self._training, description=what, completed=done, total=total, note=note)
+        seconds_each = self._batch_pace.seconds_each(progress)
+        if seconds_each and done < total:
+            note += rate_text(1 / seconds_each, "batches") + left_text(seconds_each * (total - done))
+        shown = f"{note}  measuring" if done == total else note
+        self._progress.update(self._training, description=what, completed=done, total=total, note=shown, visible=True)
+        now = self._clock()
         is_due = now - self._last_line > _LINE_EVERY_S
         if not self._console.is_terminal and is_due and progress.batch == progress.batches:
             self._print(f"{what}: {note}")
@@ -126,15 +126,26 @@ class LaunchProgress(LiveDisplay):
         )
 
     def _show(self, standing: "Standing") -> None:
-        note = f"front {standing.front_size}  hypervolume {standing.hypervolume:.5g}{self._study_left(standing)}"
+        volume = f"  hypervolume {standing.hypervolume:.5g}" if self._console.width >= _WIDE else ""
+        note = f"{standing.trained}/{standing.budget}  front {standing.front_size}{volume}"
+        seconds_each = self._seconds_each()
+        if seconds_each:
+            note += rate_text(1 / seconds_each, "trials")
+        note += self._study_left(standing)
         self._progress.update(self._study, completed=standing.trained, total=standing.budget, note=note)
 
     def _study_left(self, standing: "Standing") -> str:
-        """Return the time left, from the mean over this run's trials; parents to come are not foreseen."""
-        if not self._trial_seconds or standing.trained >= standing.budget:
+        """Return the time left at this run's pace; parents to come are not foreseen."""
+        seconds_each = self._seconds_each()
+        if seconds_each is None or standing.trained >= standing.budget:
             return ""
-        mean_s = sum(self._trial_seconds) / len(self._trial_seconds)
-        return left_text(mean_s * (standing.budget - standing.trained) / self._n_workers)
+        return left_text(seconds_each * (standing.budget - standing.trained))
+
+    def _seconds_each(self) -> float | None:
+        """Return the mean over this run's trials, shared by the workers; None before the first one."""
+        if not self._trial_seconds:
+            return None
+        return sum(self._trial_seconds) / len(self._trial_seconds) / self._n_workers
 
 
 def _described(choices: Mapping[str, float]) -> str:

@@ -1,12 +1,10 @@
 """`reference`: networks to compare with, audited on a study's test examples like its own trials."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 
@@ -38,7 +36,7 @@ def reference(
     )
     records = _run(memory, options, quiet=as_json)
     if as_json:
-        sys.stdout.write(json.dumps([reference_values(record) for record in records], indent=1) + "\n")
+        write_json([reference_values(record) for record in records])
         return
     print_references(results(), records)
 

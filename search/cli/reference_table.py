@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dashboards.labels import radius_labels
 from search.cli.audit_table import audited_values
-from search.cli.consoles import print_whole
+from search.cli.fitted_tables import print_table
 from spaces.norms import Norm
 from storage.reference_models import ReferenceRecord
 
@@ -18,7 +18,7 @@ def print_references(console: Console, records: Sequence[ReferenceRecord]) -> No
     """Print a row a model: bytes, clean accuracy, worst case at each radius."""
     radii = records[0].epsilons
     table = Table(title=f"{records[0].n_examples} test images", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("reference", no_wrap=True)
+    table.add_column("reference", overflow="fold")
     for heading in ("bytes", "clean", *radius_labels(Norm.LINF, radii), "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
@@ -26,7 +26,7 @@ def print_references(console: Console, records: Sequence[ReferenceRecord]) -> No
         table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *values)
     if any(record.masking_suspect for record in records):
         table.caption = "* a masking check fired: the model may be less robust than these figures say"
-    print_whole(console, table)
+    print_table(console, table)
 
 
 def reference_values(record: ReferenceRecord) -> dict[str, Any]:

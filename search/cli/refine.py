@@ -1,13 +1,11 @@
 """`refine`: chosen candidates trained longer and with several seeds, with mean and spread of what they reach."""
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.consoles import notices, results
+from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
 from spaces.errors import SelectionError, SpecError
@@ -63,7 +61,7 @@ def refine(
             f"study {name!r} has no such refinement; run `refine --study {name} --select knee --epochs E --seeds K`."
         )
     if as_json:
-        sys.stdout.write(json.dumps(refined_values(record, groups), indent=1) + "\n")
+        write_json(refined_values(record, groups))
     else:
         print_refined(results(), record, groups)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from search.cli.durations import left_text
+from search.cli.batch_pace import BatchPace, batches_done
+from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
 from storage.refinements import RefinementRun
 
@@ -18,7 +19,7 @@ _LINE_EVERY_S = 30.0
 
 
 class RefineProgress(LiveDisplay):
-    """Listens to a refinement and draws: run, epoch, time left."""
+    """Listens to a refinement and draws: run, epoch, batches a second, time left."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Draw on a console, a live display only where it is a terminal; `clock` gives seconds."""
@@ -27,6 +28,7 @@ class RefineProgress(LiveDisplay):
         self._task = self._progress.add_task("refinement", total=None, note="")
         self._n_done = self._n_runs = 0
         self._what = ""
+        self._batch_pace = BatchPace(clock)
         self._began: tuple[float, float] | None = None  # how many runs were done at the first batch here, and when
         self._last_line = clock()
 
@@ -46,16 +48,19 @@ class RefineProgress(LiveDisplay):
     def run_started(self, run: "PlannedRun") -> None:
         """Show the run that is being trained."""
         self._what = f"trial {run.trial.number}, seed {run.repeat + 1}"
+        self._batch_pace.begin()
         self._progress.update(self._task, description=self._what, note="starting")
 
     def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar."""
         note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        seconds_each = self._batch_pace.seconds_each(progress)
+        note += rate_text(1 / seconds_each, "batches") if seconds_each else ""
         if not progress.quantized:
             self._progress.update(self._task, note=f"float parent: {note}")
             return
         now, batches = self._clock(), progress.epochs * progress.batches
-        position = self._n_done + ((progress.epoch - 1) * progress.batches + progress.batch) / batches
+        position = self._n_done + batches_done(progress) / batches
         if self._began is None:  # after the first batch, in which the network is traced
             self._began = position, now
         note += self._left(position, now)

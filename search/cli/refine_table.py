@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.labels import SUSPECT_NOTE, marked_number
+from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from search.refined import RefinedCandidate, RefinedGroup
 from storage.records import StudyRecord
@@ -23,7 +24,7 @@ def print_refined(console: Console, study: StudyRecord, groups: Sequence[Refined
     if study.is_synthetic:
         console.print(synthetic_warning(), style="red", highlight=False, markup=False, soft_wrap=True)
     for group in groups:
-        console.print(_table(study, group))
+        print_table(console, _table(study, group))
         numbers = ", ".join(str(number) for number in group.front)
         front = f"not dominated on the means: {numbers}" if numbers else "none is feasible on the means"
         console.print(front, highlight=False, soft_wrap=True)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from search.cli.consoles import notices
-from search.cli.options import DEFAULT_STORAGE, StorageOption, StudyOption
+from search.cli.consoles import notices, write_json
+from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
 
 
 class ReportFormat(StrEnum):
@@ -31,6 +31,7 @@ def report(
         ReportFormat,
         typer.Option("--format", help="A page that works offline, or a file for each figure, drawn by a Chromium."),
     ] = ReportFormat.HTML,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the study's figures as one page that works offline, or as images."""
     from dashboards.reading import read_snapshot
@@ -40,16 +41,20 @@ def report(
     name = study_name(study)
     memory = open_memory(storage)
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits).with_references(memory.references)
-    console = notices()
+    console = notices(beside_results=as_json)
     if report_format is ReportFormat.HTML:
-        from dashboards.report import write_report
+        with console.status("drawing the page"):
+            from dashboards.report import write_report
 
-        files = [write_report(snapshot, out or Path("report.html"), chosen=trial)]
+            files = [write_report(snapshot, out or Path("report.html"), chosen=trial)]
     else:
         from dashboards.images import study_figures, write_images
 
         figures = study_figures(snapshot, chosen=trial)
         with console.status(f"drawing {len(figures)} figures"):
             files = write_images(figures, out or Path("figures"), image_format=report_format.value)
+    if as_json:
+        write_json({"files": [str(file) for file in files]})
+        return
     for file in files:
         console.print(f"wrote {file}", highlight=False, markup=False, soft_wrap=True)

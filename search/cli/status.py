@@ -1,13 +1,11 @@
 """`status`: how far a study is."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from search.cli.consoles import results
+from search.cli.consoles import results, write_json
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
 from spaces.errors import SpecError
 
@@ -40,7 +38,7 @@ def status(
     snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     values = status_values(snapshot)
     if as_json:
-        sys.stdout.write(json.dumps(values, indent=1) + "\n")
+        write_json(values)
     else:
         _print_status(results(), values)
 

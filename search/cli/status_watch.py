@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from dashboards.reading import read_snapshot
 from search.cli.durations import left_text
+from search.cli.fitted_tables import fitted
 from search.cli.front_table import front_tables
 from spaces.errors import StorageError
 from storage.records import TrialState
@@ -46,9 +48,11 @@ def watch_study(
             else:
                 progress, n_alive, budget = seen
                 line, is_over = progress_line(progress, n_alive=n_alive, budget=budget), _is_over(progress, budget)
-                tables = front_tables(read_snapshot(memory.repository, name).with_audits(memory.audits))
+                snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
+                tables = [fitted(console, table) for table in front_tables(snapshot)]
                 bar = ProgressBar(total=budget, completed=min(_trained(progress), budget), width=_BAR_WIDTH)
-                picture = Group(Text(f"study {name}", style="bold"), bar, Text(line), *tables)
+                # A bar by itself does not end its line.
+                picture = Group(Text(f"study {name}", style="bold"), Padding(bar, expand=False), Text(line), *tables)
             if console.is_terminal:
                 live.update(picture, refresh=True)
             elif line != told:

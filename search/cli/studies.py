@@ -1,13 +1,11 @@
 """`studies`: what the database holds."""
 
-import json
-import sys
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.consoles import results
+from search.cli.consoles import results, write_json
+from search.cli.fitted_tables import print_table
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 from search.cli.synthetic import MARK
 
@@ -35,13 +33,15 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
         for snapshot in snapshots
     ]
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        write_json(rows)
         return
     table = Table(title="Studies", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "data", "complete", "stopped", "failed", "front", "hypervolume"):
-        table.add_column(heading)
+        # A name may wrap; counts are read from the right.
+        is_count = heading not in ("name", "data")
+        table.add_column(heading, justify="right" if is_count else "left", no_wrap=is_count)
     for row in rows:
         data = f"{row['data']} {MARK}" if row["is_synthetic"] else str(row["data"])
         counts = [str(row[key]) for key in ("complete", "stopped", "failed", "front_size")]
         table.add_row(Text(str(row["name"])), Text(data), *counts, f"{row['hypervolume']:.5g}")
-    results().print(table)
+    print_table(results(), table)

@@ -1,13 +1,14 @@
 """`worker`: one process that runs trials of a stored study, as any scheduler can start it."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from search.cli.consoles import is_quiet
+from search.cli.consoles import notices, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
-from search.cli.options import DEFAULT_STORAGE, DataDirOption, KeepAllOption, SamplerOption, StorageOption
+from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c, stop_with_stdin
 from spaces.errors import SetupError
 
@@ -29,8 +30,9 @@ def worker(
     with_stdin: Annotated[
         bool, typer.Option("--stop-with-stdin", help="Stop when standard input ends, for supervisors.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Join a stored study and run its trials until its budget is spent; prints plain lines."""
+    """Join a stored study and run its trials until its budget is spent; a plain line a trial where no terminal is."""
     if threads is not None:
         from search.threads import limit_threads
 
@@ -48,23 +50,28 @@ def worker(
         sampler=sampler,
         keep_all=keep_all,
     )
-    console = Console(force_terminal=False, quiet=is_quiet())
+    console = notices(beside_results=as_json)
     with sigterm_as_ctrl_c(), StopAfterBatch(console) as interrupt:
         if with_stdin:
             stop_with_stdin()
-        is_done = _work(console, options, interrupt)
-    if not is_done:
+        standing = _work(console, options, interrupt)
+    if standing is None:
         console.print("stopped; another worker, or this one started again, goes on with its trial")
         raise typer.Exit(EXIT_INTERRUPTED)
+    if as_json:
+        write_json({"study": options.study, **asdict(standing)})
+    else:
+        _say_end(console, options.study, standing)
 
 
-def _work(console: Console, options: "WorkerOptions", interrupt: StopAfterBatch) -> bool:
-    """Run trials; return whether the work is done, False if Ctrl-C ended it before."""
+def _work(console: Console, options: "WorkerOptions", interrupt: StopAfterBatch) -> "Standing | None":
+    """Run trials; return where the study stands when the work is done, None if Ctrl-C ended it before."""
     from search.bootstrap import join_worker
     from search.cli.progress import LaunchProgress
 
     progress = LaunchProgress(console)
-    joined = join_worker(options, progress, interrupt.is_wanted)
+    with console.status("preparing data and study"):
+        joined = join_worker(options, progress, interrupt.is_wanted)
     progress.is_synthetic = joined.study.is_synthetic
     # Imported here, because it comes with TensorFlow: what is wrong with the database is said before that.
     from search.training.fit import StopRequestedError
@@ -72,12 +79,9 @@ def _work(console: Console, options: "WorkerOptions", interrupt: StopAfterBatch)
     interrupt.begin_training()
     try:
         with progress:
-            is_done = joined.run()
-            if is_done:
-                _say_end(console, joined.study.name, joined.standing())
-            return is_done
+            return joined.standing() if joined.run() else None
     except StopRequestedError:
-        return False
+        return None
 
 
 def _say_end(console: Console, study: str, standing: "Standing") -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import logging
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def fetch(published: PublishedFile, folder: Path, *, on_bytes: OnBytes | None = 
     if path.is_file() and is_published(path, published):
         return path
     part = folder / f"{published.name}.part"
-    tell = on_bytes or _Teller(published)
+    tell = on_bytes or DownloadLines(published)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _download(published, part, tell)
@@ -120,17 +121,40 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-class _Teller:
-    """Logs a line at every tenth of a download."""
+class DownloadLines:
+    """Logs a line at every tenth of a download: its rate and the time left."""
 
-    def __init__(self, published: PublishedFile) -> None:
+    def __init__(self, published: PublishedFile, clock: Callable[[], float] = time.monotonic) -> None:
+        """Tell of a file; `clock` gives seconds."""
         self._published = published
+        self._clock = clock
         self._told = -1
+        self._began: tuple[int, float] | None = None  # bytes that were there at the first call, and when that was
 
     def __call__(self, held: int) -> None:
+        """Take the bytes that are there."""
         tenth = 100 * held // self._published.size_bytes // _TELLING
         if tenth > self._told:
             self._told = tenth
             megabytes = self._published.size_bytes / 1e6
             # No warning, but a person who waits for gigabytes wants to read it.
-            _LOG.warning("downloading %s: %d%% of %.0f MB", self._published.url, _TELLING * tenth, megabytes)
+            _LOG.warning(
+                "downloading %s: %d%% of %.0f MB%s",
+                self._published.url,
+                _TELLING * tenth,
+                megabytes,
+                self._pace(held),
+            )
+
+    def _pace(self, held: int) -> str:
+        """Return megabytes a second and the minutes left, as the end of the line; nothing at the first call."""
+        now = self._clock()
+        if self._began is None:
+            self._began = held, now
+        began, at_s = self._began
+        if held <= began or now <= at_s:
+            return ""
+        per_second = (held - began) / (now - at_s)
+        minutes, seconds = divmod(int((self._published.size_bytes - held) / per_second), 60)
+        left = f", {minutes}:{seconds:02d} left" if held < self._published.size_bytes else ""
+        return f", {per_second / 1e6:.1f} MB/s{left}"

@@ -4,12 +4,21 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
+from search.data.download import DownloadLines, PublishedFile
 from spaces.errors import DataError
 
-# SHA-256 of cifar-10-python.tar.gz, as Keras checks it.
+# As Keras checks it.
 _ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+_ARCHIVE = PublishedFile(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", size_bytes=170_498_071, sha256=_ARCHIVE_SHA256
+)
+_KEPT_AS = "cifar-10-batches-py.tar.gz"
+_LOOK_S = 1.0
 _SILENCE_S = 30  # a server that says nothing for so long is given up
 _DOWNLOAD_S = 1800
 
@@ -44,14 +53,15 @@ def download_cifar10() -> None:
     home = keras_datasets_folder().parent
     try:
         home.mkdir(parents=True, exist_ok=True)  # Keras would fall back to /tmp in silence
-        done = subprocess.run(
-            [sys.executable, "-c", _DOWNLOAD],
-            env={**os.environ, "KERAS_HOME": str(home), "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            timeout=_DOWNLOAD_S,
-            check=False,
-        )
+        with _growth_told(keras_datasets_folder() / _KEPT_AS):
+            done = subprocess.run(
+                [sys.executable, "-c", _DOWNLOAD],
+                env={**os.environ, "KERAS_HOME": str(home), "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+                capture_output=True,
+                text=True,
+                timeout=_DOWNLOAD_S,
+                check=False,
+            )
     except OSError as error:
         raise DataError(f"Keras' download could not start: {error}.") from error
     except subprocess.TimeoutExpired as error:
@@ -59,3 +69,22 @@ def download_cifar10() -> None:
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise DataError(f"Keras' download failed: {lines[-1] if lines else f'exit code {done.returncode}'}.")
+
+
+@contextmanager
+def _growth_told(path: Path) -> Iterator[None]:
+    """Log how far the download is while another process writes it."""
+    ended, tell = Event(), DownloadLines(_ARCHIVE)
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_S):
+            with suppress(FileNotFoundError):
+                tell(path.stat().st_size)
+
+    thread = Thread(target=watch, name="download", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from search.exporters.hls4ml import export_hls4ml
 from search.exporters.keras import export_keras
 from search.exporters.manifest import Parts, file_hashes, make_manifest
 from search.exporters.model_card import make_model_card
-from search.exporters.names import FORMATS
 from search.exporters.optional_tools import require_tools
 from search.exporters.qonnx import export_qonnx
 from search.exporters.tflite import export_tflite
@@ -25,6 +24,7 @@ from search.models.trained_model import TrainedModel
 from search.stored_models import load_stored_model
 from spaces.errors import ExportError
 from spaces.targets import Target
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
 
@@ -46,14 +46,14 @@ class BundleRequest:
         out: parent folder; made if missing.
         data: the study's examples.
         target: the device that the export is for.
-        report: called with a sentence before every step.
+        on_steps: told of every step: the attack on the trained network, then each format.
     """
 
     formats: Sequence[str]
     out: Path
     data: ExportData
     target: Target | None = None
-    report: Callable[[str], None] = lambda _: None
+    on_steps: OnSteps = unwatched
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -129,7 +129,7 @@ def write_bundle(
     model = load_for_export(study, trial, request.target, digests=digests, artifacts=artifacts)
     scratch = _scratch_folder(request.out)
     try:
-        request.report(f"attacking the trained network on {len(request.data.y)} test examples")
+        request.on_steps(_step(request, 0, f"attacking the trained network on {len(request.data.y)} test examples"))
         context = make_context(model, request.data, request.target)
         exported = _export_all(model, context, request, scratch)
         parts = Parts(study=study, trial=trial, context=context, exported=exported)
@@ -151,10 +151,14 @@ def _export_all(
 ) -> dict[str, Exported]:
     exported = {}
     for position, name in enumerate(request.formats, start=1):
-        request.report(f"[{position}/{len(request.formats)}] {name}: {FORMATS[name]}")
+        request.on_steps(_step(request, position, f"[{position}/{len(request.formats)}] {name}"))
         (scratch / name).mkdir()
         exported[name] = EXPORTERS[name](model, scratch / name, context)
     return exported
+
+
+def _step(request: BundleRequest, done: int, what: str) -> WorkSteps:
+    return WorkSteps(what=what, noun="steps", done=done, total=1 + len(request.formats))
 
 
 def _as_json(manifest: Mapping[str, Any]) -> str:

@@ -131,6 +131,7 @@ def _measure(parts: WorkerParts, topology: Choices, key: str) -> ParentRecord:
     watch = Watch(
         on_parent=parts.listener.parent_started,
         on_progress=parts.listener.fit_progressed,
+        on_measured=parts.listener.parent_measured,
         should_stop=parts.should_stop,
     )
 

@@ -99,7 +99,7 @@ class _Log:
 
     def _ignore(self, *_: object) -> None: ...
 
-    parent_started = parent_awaited = fit_progressed = waiting = space_exhausted = _ignore
+    parent_started = parent_awaited = parent_measured = fit_progressed = waiting = space_exhausted = _ignore
 
 
 class _NoParents:

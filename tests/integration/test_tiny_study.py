@@ -57,7 +57,7 @@ def test_launch_ends_with_the_front_and_the_next_commands(tiny):
     assert output.count("clean 0.") == TRIALS
     assert f"[{TRIALS}/{TRIALS}]" in output
     _, after = output.split("Pareto front of tiny: ")
-    for command in ("front --study tiny", "report --study tiny", "export --study tiny --select knee"):
+    for command in ("front --study tiny", "report --study tiny", "export --study tiny --select knee", "dashboard"):
         assert f" -m search {command}" in after  # by whichever interpreter runs the tests
     assert "synthetic" not in output
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from spaces.errors import ArtifactError, SetupError, StorageError
+from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.backup import backup
 from storage.claims import ClaimRepository
@@ -47,6 +48,18 @@ def test_copy_holds_everything_and_stands_alone(
     assert StudyChecker(copy, files).check(study.id).is_good
     copy.dispose()
     assert sorted(file.name for file in path.parent.iterdir()) == ["monday.artifacts", "monday.db"]
+
+
+@pytest.mark.usefixtures("digest")
+def test_backup_tells_of_its_files_and_then_of_the_database(
+    engine: Engine, artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    told: list[WorkSteps] = []
+    backup(engine, artifacts, path=tmp_path / "copy.db", on_steps=told.append)
+    assert told == [
+        WorkSteps(what="copying files", noun="files", done=0, total=1),
+        WorkSteps(what="copying the database", noun="files"),
+    ]
 
 
 def test_backup_does_not_wait_for_a_writer(

@@ -5,6 +5,7 @@ from sqlalchemy import Engine, text
 
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
+from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.claims import ClaimRepository
 from storage.records import ParentRecord, StudyRecord, TrialOutcome, TrialState
@@ -180,3 +181,10 @@ def test_withheld_score_belongs_on_no_front(repository: Repository, study: Study
     claims.finish(claim_trial(claims, study.id, 0).lease, outcome)
     assert repository.front(study.id) == []
     assert repository.check_front(study.id) == []
+
+
+def test_check_tells_of_every_file(checker: StudyChecker, study: StudyRecord, digests: dict[str, str]) -> None:
+    told: list[WorkSteps] = []
+    checker.check(study.id, on_steps=told.append)
+    assert [(steps.done, steps.total) for steps in told] == [(done, len(digests)) for done in range(len(digests))]
+    assert {steps.noun for steps in told} == {"files"}

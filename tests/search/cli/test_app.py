@@ -1,5 +1,6 @@
 """The command line's answers that need no study: help, and errors in one line with their exit code."""
 
+import json
 import os
 import resource
 import signal
@@ -10,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from search.bootstrap import create_memory
 from search.cli import app
 from spaces.errors import DataError
+from tests.builders import create_study
 from tests.integration.tiny import TRIALS, run_search, search_command, write_tiny
+from tests.search.cli.running import make_runner
 
 COMMANDS = ("launch", "status", "front", "studies", "export", "report")
 HEAVY = ("tensorflow", "tf_keras", "numpy", "sqlalchemy", "optuna", "pydantic", "plotly", "sklearn")
@@ -243,3 +247,20 @@ def test_wrong_use_of_an_option_is_exit_2(tmp_path):
     )
     assert shown.returncode == 2
     assert "Traceback" not in shown.stderr
+
+
+def test_every_command_answers_machines():
+    commands = typer.main.get_command(app.app).commands
+    leaves = {name: item for name, item in commands.items() if not hasattr(item, "commands")}
+    leaves |= {f"db {name}": item for name, item in commands["db"].commands.items()}
+    assert len(leaves) == 17
+    without = [name for name, item in leaves.items() if "--json" not in {opt for p in item.params for opt in p.opts}]
+    assert without == []
+
+
+def test_report_names_its_files_for_machines(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    create_study(create_memory("studies.db").repository)
+    ran = make_runner(monkeypatch, capsys)("report", "--study", "tiny", "--out", "page.html", "--json")
+    assert (ran.code, json.loads(ran.output), ran.errors) == (0, {"files": ["page.html"]}, "")
+    assert (tmp_path / "page.html").is_file()

@@ -1,6 +1,7 @@
 """The command: what it prints, how it ends, and a real server on a free port."""
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -177,6 +178,35 @@ def test_server_starts_without_a_study_answers_and_ends_cleanly(tmp_path, number
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))
+
+
+@pytest.mark.slow
+def test_addresses_for_machines(tmp_path):
+    process = subprocess.Popen(
+        search_command("dashboard", "--port", "0", "--json"), cwd=tmp_path, env=clean_environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line == "}\n":
+                break
+        values = json.loads(text)
+        port = int(re.search(r":(\d+)/", values["pages"])[1])
+        assert values == {
+            "pages": f"http://127.0.0.1:{port}/cosearch/",
+            "optuna": f"http://127.0.0.1:{port}/",
+            "api": f"http://127.0.0.1:{port}/cosearch/api/openapi.json",
+        }
+        assert get(port, "/cosearch/")[0].status == 200
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=GUARD_S)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, output) == (130, "")
+    assert errors.endswith("Ctrl-C ends it\n")
 
 
 @pytest.mark.slow

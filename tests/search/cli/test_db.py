@@ -153,6 +153,24 @@ def test_backup_stands_alone(run, stored, tmp_path):
     assert (again.code, "copy.db exists already" in again.errors) == (2, True)
 
 
+def test_every_command_answers_machines(run, stored, tmp_path):
+    newest = known_revisions()[-1]
+    stored.tamper("UPDATE cosearch_revisions SET hypervolume = 7 WHERE study_id = 1 AND revision = 1")
+    assert json.loads(run("db", "upgrade", "--json").output) == {"before": newest, "after": newest}
+    repaired = json.loads(run("db", "repair", "--json").output)
+    assert (repaired["fronts"]["second"], repaired["unreadable"], repaired["n_removed"]) == ([], {}, 0)
+    assert len(repaired["fronts"]["first"]) == 1
+    copied = run("db", "backup", "copy.db", "--json")
+    assert json.loads(copied.output) == {"database": "copy.db", "artifacts": "copy.artifacts", "n_artifacts": 2}
+    assert copied.errors == ""
+
+
+def test_repair_that_leaves_a_study_alone_tells_machines_so(run, stored):
+    stored.tamper("UPDATE cosearch_studies SET spec = '{}' WHERE id = 1")
+    ran = run("db", "repair", "--json")
+    assert (ran.code, list(json.loads(ran.output)["unreadable"])) == (1, ["first"])
+
+
 def test_file_that_is_no_database_is_one_line(run, tmp_path):
     (tmp_path / "studies.db").write_text("a letter " * 100)
     for command in ("upgrade", "check", "repair"):

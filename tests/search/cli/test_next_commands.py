@@ -13,12 +13,11 @@ from search.cli.next_commands import next_commands, print_next
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """Let the process run in `tmp_path/my env`, whose commands PATH does not lead to."""
+    """Let the process run in `tmp_path/my env`, whose interpreter PATH does not lead to."""
     folder = tmp_path / "my env" / "bin"
     folder.mkdir(parents=True)
-    for name in ("python", "optuna-dashboard"):
-        (folder / name).write_text("")
-        (folder / name).chmod(0o755)
+    (folder / "python").write_text("")
+    (folder / "python").chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -35,19 +34,19 @@ def test_names_are_enough_where_path_leads_to_the_environment(environment, monke
         "python -m search front --study tiny",
         "python -m search report --study tiny --out report.html",
         "python -m search export --study tiny --select knee --format keras --out exported",
-        "optuna-dashboard sqlite:///studies.db",
+        "python -m search dashboard",
     ]
 
 
 def test_environment_below_the_working_directory_is_named_from_there(environment):
-    assert {line[0] for line in words()} == {"my env/bin/python", "my env/bin/optuna-dashboard"}
+    assert {line[0] for line in words()} == {"my env/bin/python"}
 
 
 def test_environment_elsewhere_is_named_in_full(environment, monkeypatch):
     elsewhere = environment.parent.parent / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert {line[0] for line in words()} == {str(environment / "python"), str(environment / "optuna-dashboard")}
+    assert {line[0] for line in words()} == {str(environment / "python")}
 
 
 def test_another_python_on_path_is_not_taken_for_the_running_one(environment, monkeypatch, tmp_path):
@@ -62,19 +61,14 @@ def test_another_python_on_path_is_not_taken_for_the_running_one(environment, mo
     assert words()[0][0] == "my env/bin/python"
 
 
-def test_dashboard_that_is_not_installed_keeps_its_name(environment):
-    (environment / "optuna-dashboard").unlink()
-    assert words()[-1][0] == "optuna-dashboard"
-
-
 def test_without_a_front_there_is_nothing_to_export(environment):
-    assert [line[3] for line in words(has_front=False)[:-1]] == ["front", "report"]
+    assert [line[3] for line in words(has_front=False)] == ["front", "report", "dashboard"]
 
 
 def test_path_with_spaces_reaches_the_command_in_one_piece(environment):
     lines = words("my results/a b.db")
-    assert all(line[line.index("--storage") + 1] == "my results/a b.db" for line in lines[:-1])
-    assert lines[-1][1:] == ["sqlite:///my results/a b.db"]
+    assert all(line[line.index("--storage") + 1] == "my results/a b.db" for line in lines)
+    assert lines[-1][1:] == ["-m", "search", "dashboard", "--storage", "my results/a b.db"]
 
 
 def shown(storage: str) -> str:

@@ -45,7 +45,7 @@ def test_refinement_says_what_is_left_from_the_time_that_its_batches_took() -> N
         display.run_finished(build_runs(4, [0.5])[0])
     assert bench.lines() == [
         "refining 2 candidates: 4 trainings, 1 of them stored already",
-        "trial 4, seed 1: epoch 1/2  loss 0.250  3:13 left",
+        "trial 4, seed 1: epoch 1/2  loss 0.250  7.74 batches/min  3:13 left",
         "trial 4, seed 1?  clean 0.625  robust 0.500  [2/4]  3:20 left",
         "trial 3, seed 2   failed: the loss [nan] is not finite  [3/4]  0:52 left",
         "trial 3, seed 2   clean 0.625  robust 0.500  [4/4]",

@@ -1,6 +1,8 @@
 """`status`, once and as a watch."""
 
+import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +54,17 @@ def test_watch_goes_on_until_the_budget_is_spent(stored, monkeypatch):
     watch_study(console, stored, "night", every_s=7.0, sleep=pauses.append)
     first, second = console.export_text().splitlines()
     assert (first[:10], second[:10], pauses) == ("1/2 trials", "2/2 trials", [7.0])
+
+
+def test_bar_stands_above_the_line_in_a_terminal(stored, monkeypatch):
+    monkeypatch.setattr("search.cli.status_watch._look", lambda memory, name: (progress(complete=2), 0, 2))
+    output = io.StringIO()
+    watch_study(Console(file=output, force_terminal=True, color_system=None, width=80), stored, "night", every_s=7.0)
+    shown = re.sub(r"\x1b\[[?\d]*[A-Za-z]", "", output.getvalue())
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", shown)]
+    start = lines.index("study night")
+    assert lines[start + 1] == "━" * 40
+    assert lines[start + 2].startswith("2/2 trials")
 
 
 def test_watch_is_for_people(monkeypatch, capsys, stored):

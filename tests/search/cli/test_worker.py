@@ -1,5 +1,6 @@
 """`worker`: what it hands to the worker it joins, and how it ends; nothing is trained here."""
 
+import json
 import os
 import signal
 import sys
@@ -73,6 +74,15 @@ def test_worker_of_a_study_whose_budget_is_spent_says_so(run, monkeypatch):
     ran = run("worker", "--study", "s")
     assert (ran.code, ran.errors) == (0, "")
     assert ran.output == "study 's' has all its trials (3 of 3); nothing is left to do\n"
+
+
+def test_end_for_machines_is_the_standing(run, monkeypatch):
+    join(monkeypatch, lambda: True)
+    ran = run("worker", "--study", "s", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.output) == {
+        "study": "s", "trained": 2, "budget": 3, "refused": 0, "front_size": 1, "hypervolume": 0.5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

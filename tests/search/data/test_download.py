@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from search.data.download import PublishedFile, fetch
+from search.data.download import DownloadLines, PublishedFile, fetch
 from spaces.errors import DataError
 
 CONTENT = bytes(range(256)) * 40
@@ -133,4 +133,16 @@ def test_progress_is_told_at_every_tenth(server, tmp_path, caplog, monkeypatch):
     fetch(published(server), tmp_path)
     lines = [record.message for record in caplog.records]
     assert len(lines) == 10
-    assert lines[-1].endswith("data.bin: 100% of 0 MB")
+    assert "data.bin: 100% of 0 MB" in lines[-1]
+
+
+def test_download_tells_its_rate_and_the_time_left(caplog):
+    times = iter([0.0, 10.0, 60.0])
+    tell = DownloadLines(PublishedFile(url="http://x/data.bin", size_bytes=100_000_000, sha256=""), lambda: next(times))
+    for held in (20_000_000, 40_000_000, 41_000_000, 100_000_000):  # gone on with at 20 MB
+        tell(held)
+    assert [record.message for record in caplog.records] == [
+        "downloading http://x/data.bin: 20% of 100 MB",
+        "downloading http://x/data.bin: 40% of 100 MB, 2.0 MB/s, 0:30 left",
+        "downloading http://x/data.bin: 100% of 100 MB, 1.3 MB/s",
+    ]

@@ -1,5 +1,6 @@
 import hashlib
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def test_silent_server_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(keras_cache.subprocess, "run", run)
     with pytest.raises(DataError, match="was not done after 1800 s"):
         download_cifar10()
+
+
+def test_growth_of_the_archive_is_told(tmp_path, monkeypatch, caplog):
+    def run(command, **options):
+        archive = tmp_path / "keras" / "datasets" / "cifar-10-batches-py.tar.gz"
+        archive.parent.mkdir(parents=True)
+        with archive.open("wb") as file:
+            file.truncate(52_000_000)
+        deadline = time.monotonic() + 10
+        while not caplog.records and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(keras_cache, "_LOOK_S", 0.01)
+    monkeypatch.setattr(keras_cache.subprocess, "run", run)
+    download_cifar10()
+    assert [record.message for record in caplog.records] == [
+        "downloading https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz: 30% of 170 MB"
+    ]
 
 
 def test_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):

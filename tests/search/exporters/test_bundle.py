@@ -28,6 +28,7 @@ from search.models.trained_model import TrainedModel
 from spaces.check_result import CheckResult
 from spaces.errors import ArtifactError, ExportError
 from spaces.targets import load_target
+from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord, TrialState
 from tests.builders import build_measurement, build_spec
@@ -107,6 +108,19 @@ def expected_logits(model: TrainedModel, x: Any) -> Any:
     classifier = NetworkClassifier(network, input_range=(0.0, 1.0))
     classifier.refresh()
     return classifier.logits(x)
+
+
+def test_steps_are_the_attack_and_every_format(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_model: TrainedModel, _folder: Path, _context: ExportContext) -> Exported:
+        raise ExportError("enough was seen.")
+
+    told: list[WorkSteps] = []
+    monkeypatch.setitem(EXPORTERS, "c", nothing)
+    with pytest.raises(ExportError, match="enough was seen"):
+        shelf.write(formats=["keras", "c"], on_steps=told.append)
+    assert [(steps.what, steps.done, steps.total) for steps in told[1:]] == [("[1/2] keras", 1, 3), ("[2/2] c", 2, 3)]
+    assert told[0].what.startswith("attacking the trained network on ")
+    assert (told[0].done, told[0].total) == (0, 3)
 
 
 def test_stored_model_reads_back_equal() -> None:
