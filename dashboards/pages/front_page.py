@@ -71,7 +71,13 @@ def view_names(objectives: tuple[Objective, ...]) -> dict[str, str]:
 
 def register(app: Dash, source: StudySource) -> None:
     """Register the page's callbacks."""
+    _register_figure(app, source)
+    _register_members(app, source)
+    _register_choice(app)
+    comparison.register(app, source)
 
+
+def _register_figure(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("front", "figure"),
         Output("front-caption", "children"),
@@ -119,6 +125,8 @@ def register(app: Dash, source: StudySource) -> None:
         text = f"{newest} (now)" if at is None else f"{at} of {newest}"
         return drawn, f"{info.title}.{hollow}{ringed} {caption}".strip(), text
 
+
+def _register_members(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("front-table", "children"),
         Input("stamp", "data"),
@@ -132,6 +140,8 @@ def register(app: Dash, source: StudySource) -> None:
         numbers = chosen_of(chosen, study)
         return members_table(source.view(study), numbers, prefix=source.services.prefix)
 
+
+def _register_choice(app: Dash) -> None:
     @app.callback(
         Output("chosen", "data"),
         Input("front", "clickData"),
@@ -165,8 +175,6 @@ def register(app: Dash, source: StudySource) -> None:
     def forget_click(_chosen: dict[str, list[int]] | None) -> None:
         # Else a second click on the same point would be no news.
         return None
-
-    comparison.register(app, source)
 
 
 def clicked_number(click: dict[str, Any] | None) -> int | None:

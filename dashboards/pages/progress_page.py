@@ -45,7 +45,11 @@ def layout(_source: StudySource, _place: Place) -> list[Component]:
 
 def register(app: Dash, source: StudySource) -> None:
     """Register the page's callbacks."""
+    for register_part in (_register_counts, _register_growth, _register_timeline, _register_rungs):
+        register_part(app, source)
 
+
+def _register_counts(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("progress-facts", "children"),
         Output("failure-table", "children"),
@@ -59,6 +63,8 @@ def register(app: Dash, source: StudySource) -> None:
         study = str(place["study"])
         return progress_facts(source, study), failures(source, study)
 
+
+def _register_growth(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("growth", "figure"),
         Output("growth-caption", "children"),
@@ -78,6 +84,8 @@ def register(app: Dash, source: StudySource) -> None:
         drawn, caption = for_page(figure, screen, revision=f"{place['study']} {over}")
         return drawn, caption, growth_table(info)
 
+
+def _register_timeline(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("timeline", "figure"),
         Output("timeline-caption", "children"),
@@ -93,6 +101,8 @@ def register(app: Dash, source: StudySource) -> None:
         figure, caption = for_page(plot_timeline(info), screen, revision=f"{place['study']} timeline")
         return figure, caption, timeline_table(info, prefix=source.services.prefix, study=str(place["study"]))
 
+
+def _register_rungs(app: Dash, source: StudySource) -> None:
     @app.callback(
         Output("rungs", "figure"),
         Output("rungs-caption", "children"),

@@ -1,7 +1,7 @@
 """`dashboard`: our pages, the JSON API and the Optuna dashboard in the browser, from one process."""
 
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,6 +9,9 @@ from rich.console import Console
 from search.cli.consoles import write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
+
+if TYPE_CHECKING:
+    from search.dashboard_setup import Dashboard
 
 
 def dashboard(
@@ -59,18 +62,22 @@ def dashboard(
             made = make_dashboard(create_memory(storage), options, port=listener.getsockname()[1])
         if is_new:
             console.print(f"made the empty database {masked(url)}; `launch` fills it")
-        addresses = {
-            "pages": f"{made.address}cosearch/{made.query}",
-            "Optuna": f"{made.address}{made.query}",
-            "API": f"{made.address}cosearch/api/openapi.json",
-        }
-        if as_json:
-            write_json({name.lower(): address for name, address in addresses.items()})
-        else:
-            for name, address in addresses.items():
-                console.print(f"{name:<8}{address}")
+        _print_addresses(console, made, as_json=as_json)
         console.print("Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             serve(made.application, listener, threads=threads)
         made.exports.close()
     raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _print_addresses(console: Console, made: "Dashboard", *, as_json: bool) -> None:
+    addresses = {
+        "pages": f"{made.address}cosearch/{made.query}",
+        "Optuna": f"{made.address}{made.query}",
+        "API": f"{made.address}cosearch/api/openapi.json",
+    }
+    if as_json:
+        write_json({name.lower(): address for name, address in addresses.items()})
+        return
+    for name, address in addresses.items():
+        console.print(f"{name:<8}{address}")

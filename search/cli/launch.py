@@ -1,16 +1,29 @@
 """`launch`: create a study or take it up, run its trials, print the front."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
-from search.cli.completion import complete_preset
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
+from search.cli.launch_options import (
+    AddressOption,
+    CpusOption,
+    DataOption,
+    EarlyStoppingMode,
+    EarlyStoppingOption,
+    Engine,
+    EngineOption,
+    GpusOption,
+    ParentOption,
+    StudyFileOption,
+    TrialsOption,
+    WarmStartOption,
+    WorkersOption,
+)
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, KeepAllOption, SamplerOption, StorageOption
 from search.cli.stop_signals import sigterm_as_ctrl_c
 from spaces.errors import SpecError
@@ -21,61 +34,21 @@ if TYPE_CHECKING:
     from storage.records import StudyRecord
 
 
-class Engine(StrEnum):
-    """What `--engine` takes."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
-class EarlyStoppingMode(StrEnum):
-    """What `--early-stopping` takes."""
-
-    OFF = "off"
-    RUNGS = "rungs"
-    WATCH = "watch"
-
-
 def launch(
-    study: Annotated[
-        str, typer.Option("--study", help="A preset (digits, cifar) or a TOML file.", autocompletion=complete_preset)
-    ] = "digits",
+    study: StudyFileOption = "digits",
     storage: StorageOption = DEFAULT_STORAGE,
-    trials: Annotated[int | None, typer.Option("--trials", min=2, help="Trials to train, baselines included.")] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Workers; on this machine processes, 1 works in this one.")
-    ] = 1,
-    engine: Annotated[
-        Engine, typer.Option("--engine", help="Where the workers are: on this machine, or on a Ray cluster.")
-    ] = Engine.LOCAL,
-    address: Annotated[
-        str | None,
-        typer.Option("--address", help="The cluster: auto (default), HOST:PORT of its head or ray://HOST:PORT."),
-    ] = None,
-    cpus_per_worker: Annotated[
-        int | None,
-        typer.Option("--cpus-per-worker", min=1, help="Processors of a worker on the cluster; 1 by default."),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option(
-            "--gpus-per-worker", min=0, help="GPUs of a worker on the cluster, 0.25 shares one; none by default."
-        ),
-    ] = None,
+    trials: TrialsOption = None,
+    workers: WorkersOption = 1,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
+    cpus_per_worker: CpusOption = None,
+    gpus_per_worker: GpusOption = None,
     data_dir: DataDirOption = None,
-    data: Annotated[
-        str | None, typer.Option("--data", help="'synthetic' draws images for a dry run, in a study of its own name.")
-    ] = None,
+    data: DataOption = None,
     sampler: SamplerOption = "tpe",
-    parent: Annotated[Path | None, typer.Option("--parent", help="Your own float model of the topology, .h5.")] = None,
-    early_stopping: Annotated[
-        EarlyStoppingMode | None,
-        typer.Option("--early-stopping", help="Stop trainings that fall behind at rungs; 'watch' only notes it."),
-    ] = None,
-    warm_start: Annotated[
-        str | None,
-        typer.Option("--warm-start", metavar="STUDY", help="Try the best trials of this study of the database early."),
-    ] = None,
+    parent: ParentOption = None,
+    early_stopping: EarlyStoppingOption = None,
+    warm_start: WarmStartOption = None,
     keep_all: KeepAllOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,15 +61,6 @@ def launch(
         _check_none_given(
             {"--address": address, "--cpus-per-worker": cpus_per_worker, "--gpus-per-worker": gpus_per_worker}
         )
-    overrides: dict[str, Any] = {}
-    if trials is not None:
-        overrides["budget.trials"] = trials
-    if parent is not None:
-        overrides["parent.file"] = str(parent)
-    if early_stopping is not None:
-        overrides["early_stopping.mode"] = early_stopping.value
-    if warm_start is not None:
-        overrides["warm_start.study"] = warm_start
     options = LaunchOptions(
         study=study,
         storage=storage,
@@ -104,19 +68,32 @@ def launch(
         synthetic=data == "synthetic",
         sampler=sampler,
         keep_all=keep_all,
-        overrides=overrides,
+        overrides=_overrides(trials=trials, parent=parent, early_stopping=early_stopping, warm_start=warm_start),
     )
     console = notices(beside_results=as_json)
     if engine is Engine.RAY:
-        name = _supervise_on_ray(
-            console,
-            options,
-            n_workers=workers,
-            each=(cpus_per_worker or 1, gpus_per_worker or 0.0),
-            address=address or "auto",
-        )
+        each = cpus_per_worker or 1, gpus_per_worker or 0.0
+        name = _supervise_on_ray(console, options, n_workers=workers, each=each, address=address or "auto")
     else:
         name = _search(console, options) if workers == 1 else _supervise(console, options, n_workers=workers)
+    _end(console, name, storage, as_json=as_json)
+
+
+def _overrides(
+    *, trials: int | None, parent: Path | None, early_stopping: EarlyStoppingMode | None, warm_start: str | None
+) -> dict[str, Any]:
+    """Return the dotted keys of the specification that flags replace."""
+    flags = {
+        "budget.trials": trials,
+        "parent.file": None if parent is None else str(parent),
+        "early_stopping.mode": None if early_stopping is None else early_stopping.value,
+        "warm_start.study": warm_start,
+    }
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def _end(console: Console, name: str | None, storage: str, *, as_json: bool) -> None:
+    """Print what came of the launch; None stands for a study whose work was interrupted."""
     if name is None:
         console.print("stopped; the same command goes on where this one ended")
         raise typer.Exit(EXIT_INTERRUPTED)
