@@ -6,7 +6,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 _UNBOUNDED = 10_000  # columns
-_FOLDED = 10  # columns that names need which may be broken anywhere
+_FOLDED = 8  # columns that names need which may be broken anywhere
 
 
 def print_table(console: Console, table: Table) -> None:
