@@ -56,7 +56,7 @@ class Watch:
     Attributes:
         on_parent: called with the topology's choices before a parent is trained.
         on_progress: called after every batch.
-        on_measured: called at every step of measuring how a parent depends on its bits.
+        on_measured: called at every step of a measurement: of a candidate, or of how a parent depends on its bits.
         should_stop: asked after every batch.
         at_rung: called at every rung of the study; what it raises ends the training.
         after_epoch: called after every epoch of the candidate, as `search.training.fit.fit` calls it.
@@ -184,6 +184,7 @@ class Evaluator:
             spec=self._spec,
             cost=self.cost(candidate),
             seed=seed,
+            on_steps=watch.on_measured,
         )
         timings["measuring_s"] = time.monotonic() - started
         model = TrainedModel(
@@ -301,6 +302,7 @@ class Evaluator:
                 cost=self.cost(candidate),
                 seed=seed,
                 epochs=epochs,
+                on_steps=watch.on_measured,
             )
             arrival = RungArrival(
                 rung=rungs[epochs],

@@ -72,6 +72,10 @@ class Listener(Protocol):
         """A batch is done."""
         ...
 
+    def trial_measured(self, steps: WorkSteps) -> None:
+        """A part of measuring a trial begins, at its end or at a rung."""
+        ...
+
     def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
         """A trial is over: complete, stopped, failed or refused."""
         ...

@@ -1,5 +1,7 @@
 """From a network to its measurement, at the end of its training or at a rung: accuracies, the checks, the cost."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from search.attacks.checks import SEARCH_LIMITS, Examined, preconditions, suite_checks
@@ -14,12 +16,20 @@ from spaces.check_result import CheckResult
 from spaces.errors import TrialError
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 
 _SATURATION_EXAMPLES = 64
 
 
 def measure(
-    network: Network, classifier: NetworkClassifier, *, dataset: Dataset, spec: StudySpec, cost: Cost, seed: int
+    network: Network,
+    classifier: NetworkClassifier,
+    *,
+    dataset: Dataset,
+    spec: StudySpec,
+    cost: Cost,
+    seed: int,
+    on_steps: OnSteps = unwatched,
 ) -> Measurement:
     """Measure a trained network; the same examples and random starts serve every trial of a study.
 
@@ -30,13 +40,17 @@ def measure(
         spec: names radii, steps and the study's seed.
         cost: what the candidate costs.
         seed: the trial's seed, for the record.
+        on_steps: told of every attack, and of the checks behind them.
 
     Raises:
         TrialError: a logit is not finite.
     """
     classifier.refresh()
-    attack = dataset.attack
-    suite = _attacked(classifier, attack, spec)
+    attack, n_parts = dataset.attack, len(search_suite(spec.robustness.pgd_steps)) + 1
+    suite = _attacked(
+        classifier, attack, spec, on_steps=lambda steps: on_steps(replace(steps, noun="parts", total=n_parts))
+    )
+    on_steps(WorkSteps(what="checks", noun="parts", done=n_parts - 1, total=n_parts))
     examined = Examined(
         model=classifier,
         x=attack.x,
@@ -57,7 +71,14 @@ def measure(
 
 
 def measure_at_rung(
-    classifier: NetworkClassifier, *, dataset: Dataset, spec: StudySpec, cost: Cost, seed: int, epochs: int
+    classifier: NetworkClassifier,
+    *,
+    dataset: Dataset,
+    spec: StudySpec,
+    cost: Cost,
+    seed: int,
+    epochs: int,
+    on_steps: OnSteps = unwatched,
 ) -> Measurement:
     """Measure a network in the middle of its training, whose weights stay as they are.
 
@@ -68,6 +89,7 @@ def measure_at_rung(
 
     Args:
         epochs: that are done.
+        on_steps: told of every attack.
 
     Raises:
         TrialError: a logit is not finite.
@@ -78,7 +100,7 @@ def measure_at_rung(
     chosen = stratified_indices(everything.y, spec.early_stopping.attack_examples, rng)
     attack = Examples(x=everything.x[chosen], y=everything.y[chosen])
     return _measurement(
-        _attacked(classifier, attack, spec),
+        _attacked(classifier, attack, spec, on_steps=on_steps),
         clean_accuracy=clean_accuracy(classifier, dataset.validation),
         cost=cost,
         epochs=epochs,
@@ -87,7 +109,7 @@ def measure_at_rung(
     )
 
 
-def _attacked(classifier: NetworkClassifier, attack: Examples, spec: StudySpec) -> SuiteResult:
+def _attacked(classifier: NetworkClassifier, attack: Examples, spec: StudySpec, *, on_steps: OnSteps) -> SuiteResult:
     return run_suite(
         classifier,
         attack.x,
@@ -95,6 +117,7 @@ def _attacked(classifier: NetworkClassifier, attack: Examples, spec: StudySpec) 
         epsilons=spec.robustness.epsilons,
         stages=search_suite(spec.robustness.pgd_steps),
         seed=spec.seed,
+        on_steps=on_steps,
     )
 
 

@@ -17,6 +17,7 @@ from spaces.effort_specs import EarlyStoppingSpec, WarmStartSpec
 from spaces.errors import TrialError
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
+from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.records import StudyRecord, TrialRecord
 from storage.refinements import RefinementRepository, RefinementRun
@@ -54,6 +55,10 @@ class RefinementListener(Protocol):
 
     def fit_progressed(self, progress: FitProgress) -> None:
         """A batch is done."""
+        ...
+
+    def run_measured(self, steps: WorkSteps) -> None:
+        """A part of measuring a run begins."""
         ...
 
     def run_finished(self, run: RefinementRun) -> None:
@@ -135,6 +140,7 @@ class Refiner:
         watch = Watch(
             on_parent=parts.listener.parent_started,
             on_progress=parts.listener.fit_progressed,
+            on_measured=parts.listener.run_measured,
             should_stop=parts.should_stop,
             after_epoch=after_epoch,
         )

@@ -16,6 +16,7 @@ from search.attacks.nested_balls import Grid, ascend, descend
 from search.attacks.pgd import PGD
 from search.attacks.square import Square
 from spaces.norms import Norm
+from spaces.work_steps import OnSteps, WorkSteps, unwatched
 
 SUITE_VERSION = 3  # of `search_suite`; raised when its figures change: a study has one, or its trials would not compare
 SEARCH_QUERIES = 100
@@ -109,6 +110,7 @@ def run_suite(
     epsilons: Sequence[float],
     stages: Sequence[Stage],
     seed: int,
+    on_steps: OnSteps = unwatched,
 ) -> SuiteResult:
     """Run every stage at every radius.
 
@@ -120,12 +122,14 @@ def run_suite(
         stages: one on everything goes up from radius to radius with what it has left, one on survivors goes down with
             what it has broken.
         seed: equal seeds draw equal random starts, whatever the model.
+        on_steps: told of every stage.
     """
     is_right = ~is_broken(model.logits(x), y)
     everything = np.tile(is_right, (len(epsilons), 1))
     survives: dict[str, Survival] = {}
     reached: dict[str, Inputs] = {}
     for index, stage in enumerate(stages):
+        on_steps(WorkSteps(what=stage.attack.name, noun="attacks", done=index, total=len(stages)))
         rng = np.random.default_rng([seed, index])
         # Drawn for all examples, right or wrong: an example's start does not depend on the model.
         noise = random_perturbation(x.shape, ThreatModel(epsilon=1.0), rng)

@@ -47,7 +47,7 @@ class LaunchProgress(LiveDisplay):
         self._trial = ""
         self._trial_seconds: list[float] = []
         self._batch_pace = BatchPace(clock)
-        self._parent_pace = StepPace(clock)
+        self._step_pace = StepPace(clock)
         self._last_line = clock()
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
@@ -60,10 +60,7 @@ class LaunchProgress(LiveDisplay):
 
     def parent_measured(self, steps: WorkSteps) -> None:
         """Move the bar of a parent's measurement."""
-        note = self._parent_pace.note(steps)
-        self._progress.update(
-            self._training, description=steps.what, completed=steps.done, total=steps.total, note=note, visible=True
-        )
+        self._measured(steps.what, steps, note="")
 
     def trial_started(self, record: TrialRecord, standing: "Standing") -> None:
         """Show the trial that is being trained."""
@@ -89,11 +86,22 @@ class LaunchProgress(LiveDisplay):
             self._print(f"{what}: {note}")
             self._last_line = now
 
+    def trial_measured(self, steps: WorkSteps) -> None:
+        """Move the bar of a trial's measurement."""
+        self._measured(self._trial, steps, note=f"{steps.what}  ")
+
+    def _measured(self, what: str, steps: WorkSteps, *, note: str) -> None:
+        note += self._step_pace.note(steps)
+        self._progress.update(
+            self._training, description=what, completed=steps.done, total=steps.total, note=note, visible=True
+        )
+
     def trial_finished(self, record: TrialRecord, standing: "Standing") -> None:
         """Print the trial's outcome and the study's standing."""
         if "training_s" in record.timings:
             # Without the start, in which a parent may have been trained.
             self._trial_seconds.append(record.timings["training_s"] + record.timings.get("measuring_s", 0.0))
+        self._progress.update(self._training, visible=False)
         self._show(standing)
         if record.state is TrialState.REFUSED:
             self._print(f"trial {record.number:>3}  refused: {record.reason}", style="dim")

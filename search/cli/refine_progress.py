@@ -9,6 +9,8 @@ from rich.console import Console
 from search.cli.batch_pace import BatchPace, batches_done
 from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
+from search.cli.step_pace import StepPace
+from spaces.work_steps import WorkSteps
 from storage.refinements import RefinementRun
 
 if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
@@ -29,6 +31,7 @@ class RefineProgress(LiveDisplay):
         self._n_done = self._n_runs = 0
         self._what = ""
         self._batch_pace = BatchPace(clock)
+        self._step_pace = StepPace(clock)
         self._began: tuple[float, float] | None = None  # how many runs were done at the first batch here, and when
         self._last_line = clock()
 
@@ -69,6 +72,10 @@ class RefineProgress(LiveDisplay):
         if not self._console.is_terminal and is_due and progress.batch == progress.batches:
             self._print(f"{self._what}: {note}")
             self._last_line = now
+
+    def run_measured(self, steps: WorkSteps) -> None:
+        """Say which part of the measurement is done now."""
+        self._progress.update(self._task, note=f"{steps.what}  {self._step_pace.note(steps)}")
 
     def run_finished(self, run: RefinementRun) -> None:
         """Print what the run gave, and the time left."""

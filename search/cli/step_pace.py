@@ -7,7 +7,10 @@ from spaces.work_steps import WorkSteps
 
 
 class StepPace:
-    """Times the steps of one piece of work after another; what has another noun or another total is another piece."""
+    """Times the steps of one piece of work after another.
+
+    Another noun, another total or fewer steps behind than before begin another piece.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Read a clock, which gives seconds."""
@@ -19,7 +22,7 @@ class StepPace:
     def note(self, steps: WorkSteps) -> str:
         """Return the steps, their rate and the time left in one line."""
         now = self._clock()
-        if self._piece != (steps.noun, steps.total):
+        if self._piece != (steps.noun, steps.total) or steps.done < self._reached[0]:
             self._piece = steps.noun, steps.total
             self._began = self._reached = steps.done, now
         if steps.total is None:

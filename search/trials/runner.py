@@ -75,6 +75,7 @@ class TrialRunner:
             watch = Watch(
                 on_parent=parts.listener.parent_started,
                 on_progress=parts.listener.fit_progressed,
+                on_measured=parts.listener.trial_measured,
                 should_stop=lambda: heartbeat.is_lost or parts.should_stop(),
                 at_rung=rungs.arrive,
             )

@@ -99,7 +99,9 @@ class _Log:
 
     def _ignore(self, *_: object) -> None: ...
 
-    parent_started = parent_awaited = parent_measured = fit_progressed = waiting = space_exhausted = _ignore
+    parent_started = parent_awaited = parent_measured = trial_measured = fit_progressed = waiting = space_exhausted = (
+        _ignore
+    )
 
 
 class _NoParents:

@@ -20,6 +20,7 @@ from spaces.candidate import Candidate
 from spaces.effort_specs import EarlyStoppingSpec
 from spaces.layer_policy import LayerPolicy
 from spaces.study_spec import StudySpec
+from spaces.work_steps import WorkSteps
 from storage.records import StudyRecord, TrialRecord
 from storage.refinements import RefinementRepository, RefinementRun
 from tests.builders import build_outcome, run_trial
@@ -62,6 +63,8 @@ class Notes:
 
     def parent_started(self, choices: Any) -> None:
         pytest.fail("no parent is needed")
+
+    def run_measured(self, steps: WorkSteps) -> None: ...
 
     def run_started(self, run: PlannedRun) -> None:
         self.begun.append((run.trial.number, run.repeat))

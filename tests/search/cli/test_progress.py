@@ -163,6 +163,31 @@ def test_last_batch_is_followed_by_the_measurement():
     assert "epoch 1/1  loss 0.912  measuring" in shown.lines()[-1]
 
 
+def measure_part_of(shown: Shown) -> None:
+    shown.progress.trial_started(make_trial(1234), STANDING)
+    for done in range(3):
+        shown.progress.trial_measured(WorkSteps(what="pgd-local", noun="parts", done=done, total=6))
+        shown.now_s += 40.0
+
+
+def test_measurement_of_a_trial_moves_its_bar():
+    shown = Shown(is_terminal=True, width=80)
+    with shown.progress:
+        measure_part_of(shown)
+    line = shown.lines()[-1]
+    assert line.startswith("trial 1234")
+    assert "pgd-local  2/6  1.5 parts/min  2:40 left" in line
+    assert len(line) <= 80
+
+
+def test_trial_that_is_over_has_no_bar():
+    shown = Shown(is_terminal=True, width=80)
+    with shown.progress:
+        measure_part_of(shown)
+        shown.progress.trial_finished(measured(1234, seconds=60.0), STANDING)
+    assert shown.lines()[-1].startswith("study")
+
+
 def test_parent_s_measurement_before_the_first_trial_is_seen():
     shown = Shown(is_terminal=True)
     with shown.progress:

@@ -51,6 +51,19 @@ def test_another_piece_of_work_is_timed_by_itself() -> None:
     assert pace.note(replace(studies, done=2)) == "2/5  1 studies/min  3:00 left"
 
 
+def test_same_work_from_its_beginning_is_timed_anew() -> None:
+    clock = Clock()
+    pace = StepPace(clock)
+    for done, now_s, note in (
+        (0, 0.0, "0/4 parts"),
+        (3, 3.0, "3/4  1 parts/s  0:01 left"),
+        (0, 50.0, "0/4 parts"),
+        (1, 60.0, "1/4  6 parts/min  0:30 left"),
+    ):
+        clock.now_s = now_s
+        assert pace.note(WorkSteps(what="attacks", noun="parts", done=done, total=4)) == note
+
+
 def test_work_of_unknown_length_has_no_rate() -> None:
     assert StepPace(Clock()).note(WorkSteps(what="reading the database", noun="pages")) == ""
 
