@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from spaces.candidate import Candidate
-from spaces.study_spec import LayerRule, StudySpec
+from spaces.layer_specs import LayerRule
+from spaces.study_spec import StudySpec
 
 BITS, JR, IN_TURN, JOINT = "bits only", "JR only", "bits, then JR", "joint"
 JOINT_ADVERSARIAL, ADVERSARIAL = "joint, adversarial", "adversarial only"
