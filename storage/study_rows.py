@@ -35,8 +35,8 @@ def trial_row(session: Session, study_id: int, number: int) -> TrialRow:
     """
     row = session.get(TrialRow, (study_id, number))
     if row is None:
-        study_row(session, study_id)
-        raise SelectionError(f"study {study_id} has no trial {number}; list its trials to see which it has.")
+        name = study_row(session, study_id).name
+        raise SelectionError(f"study {name!r} has no trial {number}; list its trials to see which it has.")
     return row
 
 

@@ -1,10 +1,11 @@
 """What the shell completes."""
 
-import click
 import pytest
+import typer
 
 from search.bootstrap import create_memory
 from search.cli import completion
+from search.cli.app import app
 from search.samplers import SAMPLERS
 from tests.dashboards.builders import make_study
 
@@ -16,8 +17,8 @@ def folder(monkeypatch, tmp_path):
     return tmp_path
 
 
-def context(**params: str) -> click.Context:
-    made = click.Context(click.Command("status"))
+def context(**params: str) -> typer.Context:
+    made = typer.Context(typer.main.get_command(app))
     made.params = dict(params)
     return made
 
