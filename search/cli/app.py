@@ -1,6 +1,7 @@
 """The command line: one file a command; errors of the service become one line and an exit code."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,9 @@ from spaces.errors import SearchError
 
 # The family that it belongs to: Typer brings its own Click, or takes the installed one, and names one of the family.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+_SCRIPT = "cosearch"  # shells complete a command by its first word: `python -m search` has none of its own
+_COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}
 
 app = typer.Typer(
     name="search",
@@ -57,7 +61,7 @@ app.add_typer(db, name="db")
 def main() -> None:
     """Run a command; exit 0 done, 1 something is wrong, 2 bad input, 3 another study, 4 no database."""
     try:
-        sys.exit(app(prog_name="python -m search", standalone_mode=False))
+        sys.exit(app(prog_name=_program(), standalone_mode=False))
     except SearchError as error:
         _print_error(str(error))
         sys.exit(error.exit_code)
@@ -65,6 +69,12 @@ def main() -> None:
         sys.exit(_print_usage_error(error))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _program() -> str:
+    """Return what the command is called: as it was started, but a completion is that of the script, of one word."""
+    is_script = Path(sys.argv[0]).stem == _SCRIPT
+    return _SCRIPT if is_script or _COMPLETION_OPTIONS & set(sys.argv[1:2]) else "python -m search"
 
 
 def _print_usage_error(error: Any) -> int:
