@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
+import typer
 
 from spaces.errors import SearchError
 
@@ -13,7 +13,7 @@ _SAMPLERS = ("tpe", "nsga2", "random")
 _SELECTIONS = ("knee", "front", "best:clean_accuracy", "best:robust_accuracy", "best:size_bytes", "trial:")
 
 
-def complete_study(ctx: click.Context, incomplete: str) -> list[str]:
+def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the studies of the command's database, and the presets."""
     return _matching({*_stored(ctx), *_presets()}, incomplete)
 
@@ -41,7 +41,7 @@ def _presets() -> list[str]:
     return [path.stem for path in _PRESETS.glob("*.toml")]
 
 
-def _stored(context: click.Context) -> list[str]:
+def _stored(context: typer.Context) -> list[str]:
     """Return the studies of the database that the command line or the environment names; none where there is none."""
     from search.bootstrap import open_memory
     from search.cli.options import DEFAULT_STORAGE

@@ -2,16 +2,23 @@
 
 import json
 import sys
+from contextvars import ContextVar
 from typing import Any
 
-import click
 from rich.console import Console
+
+# Of the command that runs. It is no use to ask Click for its context: newer versions of Typer bring their own Click.
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+def set_quiet(is_wanted: bool) -> None:
+    """Say whether `--quiet` was given before the command."""
+    _QUIET.set(is_wanted)
 
 
 def is_quiet() -> bool:
     """Return whether `--quiet` was given before the command."""
-    context = click.get_current_context(silent=True)
-    return context is not None and bool(context.find_root().params.get("quiet"))
+    return _QUIET.get()
 
 
 def results() -> Console:

@@ -264,3 +264,35 @@ def test_report_names_its_files_for_machines(monkeypatch, capsys, tmp_path):
     ran = make_runner(monkeypatch, capsys)("report", "--study", "tiny", "--out", "page.html", "--json")
     assert (ran.code, json.loads(ran.output), ran.errors) == (0, {"files": ["page.html"]}, "")
     assert (tmp_path / "page.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("launch", "--workers", "0"), "Invalid value for '--workers'"),
+        (("front", "--nope"), "No such option: --nope"),
+        (("nope",), "No such command 'nope'"),
+        (("worker",), "Missing option '--study'"),
+        (("db", "backup"), "Missing argument"),
+    ],
+)
+def test_arguments_that_do_not_hold_are_one_line_with_a_way_out(failing, arguments, line):
+    code, shown = failing(*arguments)
+    assert code == 2
+    assert shown.startswith(f"error: {line}")
+    assert "--help` lists what it takes." in shown
+
+
+def test_quiet_silences_remarks_of_one_command_alone(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    create_study(create_memory("studies.db").repository)
+    run = make_runner(monkeypatch, capsys)
+    quiet, loud = (run(*flags, "report", "--study", "tiny") for flags in (("--quiet",), ()))
+    assert (quiet.code, quiet.output, quiet.errors) == (0, "", "")
+    assert loud.output == "wrote report.html\n"
+
+
+def test_command_that_is_left_out_gets_the_help(monkeypatch, capsys):
+    ran = make_runner(monkeypatch, capsys)("db")
+    assert (ran.code, ran.errors) == (2, "")
+    assert "backup" in ran.output

@@ -1,10 +1,17 @@
 """What the shell completes."""
 
-import click
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
+import typer
 
 from search.bootstrap import create_memory
 from search.cli import completion
+from search.cli.app import app
 from search.samplers import SAMPLERS
 from tests.dashboards.builders import make_study
 
@@ -16,8 +23,8 @@ def folder(monkeypatch, tmp_path):
     return tmp_path
 
 
-def context(**params: str) -> click.Context:
-    made = click.Context(click.Command("status"))
+def context(**params: str) -> typer.Context:
+    made = typer.Context(typer.main.get_command(app))
     made.params = dict(params)
     return made
 
@@ -43,3 +50,33 @@ def test_missing_database_completes_with_presets_alone(folder):
 
 def test_samplers_are_those_of_the_service():
     assert set(completion.complete_sampler("")) == set(SAMPLERS)
+
+
+def completed(folder, words: str) -> list[str]:
+    """Return what bash is offered behind the last word."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv = ['cosearch']; from search.cli.app import main; main()"],
+        env={**os.environ, "_COSEARCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
+             "COMP_CWORD": str(len(words.split()) - 1)},
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_shell_completes_commands_and_studies_of_the_script(folder):
+    assert completed(folder, "cosearch stu") == ["studies"]
+    assert completed(folder, "cosearch status --study cifar-ro") == ["cifar-robust"]
+
+
+def test_completion_is_installed_for_the_script(folder):
+    shown = subprocess.run(
+        [sys.executable, "-m", "search", "--show-completion", "bash"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert shown.rstrip().endswith("_cosearch_completion cosearch")
+    assert "_COSEARCH_COMPLETE=complete_bash" in shown
+    assert scripts() == {"cosearch": "search.cli.app:main"}
+
+
+def scripts() -> dict[str, str]:
+    return tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
