@@ -18,6 +18,8 @@ def plain_json(value: Any) -> Any:
     Mappings become dicts, sequences and arrays lists, NumPy scalars Python numbers, NaN and infinities null (a
     diverged training curve must not cost the trial's record).
     """
+    if value is None or isinstance(value, str | int):  # nearly all of a long value; the questions below are dear
+        return value
     if isinstance(value, np.generic | np.ndarray):
         return plain_json(value.tolist())
     if isinstance(value, Mapping):
