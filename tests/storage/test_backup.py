@@ -76,10 +76,10 @@ def test_backup_does_not_wait_for_a_writer(
 def test_nothing_is_overwritten(engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path) -> None:
     taken = tmp_path / "taken.db"
     taken.write_text("mine")
-    with pytest.raises(StorageError, match=r"taken\.db exists already"):
+    with pytest.raises(SetupError, match=r"taken\.db exists already"):
         backup(engine, artifacts, path=taken)
     assert taken.read_text() == "mine"
-    with pytest.raises(StorageError, match=r"studies\.artifacts exists already"):
+    with pytest.raises(SetupError, match=r"studies\.artifacts exists already"):
         backup(engine, artifacts, path=tmp_path / "studies.bak")
     assert artifacts.digests() == {digest}
 

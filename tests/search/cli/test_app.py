@@ -253,7 +253,7 @@ def test_every_command_answers_machines():
     commands = typer.main.get_command(app.app).commands
     leaves = {name: item for name, item in commands.items() if not hasattr(item, "commands")}
     leaves |= {f"db {name}": item for name, item in commands["db"].commands.items()}
-    assert len(leaves) == 17
+    assert len(leaves) == 18
     without = [name for name, item in leaves.items() if "--json" not in {opt for p in item.params for opt in p.opts}]
     assert without == []
 
