@@ -208,54 +208,57 @@ NN_KERNEL const uint8_t *multiply_4_by_3_bits(const uint8_t *x, const uint8_t *w
     return w;
 }
 #else
-/* Groups of words that are taken apart together, so that compilers turn the loops into vectors; the same sums as
- * above. */
-#define GROUPS 12
+/* Groups of three words that are taken apart together, so that compilers turn the loops into vectors; the same sums as
+ * above. Of 3 bits as many as make one vector of 128 bits of each word. */
+#define GROUPS_6 12
+#define GROUPS_3 4
 
 /* The products of pairs, from bit `at` of the words on. */
 static inline int32_t multiply_pairs(const uint32_t *words, uint32_t at, uint32_t mask, const uint32_t *inputs)
 {
-    uint32_t pairs[GROUPS];
-    int16_t codes[2 * GROUPS], factors[2 * GROUPS];
+    uint32_t pairs[GROUPS_6];
+    int16_t codes[2 * GROUPS_6], factors[2 * GROUPS_6];
     int32_t sum = 0;
-    for (uint32_t i = 0; i < GROUPS; i++)
+    for (uint32_t i = 0; i < GROUPS_6; i++)
         pairs[i] = words[i] >> at & mask;
     memcpy(codes, pairs, sizeof codes);
     memcpy(factors, inputs, sizeof factors);
-    for (uint32_t i = 0; i < 2 * GROUPS; i++)
+    for (uint32_t i = 0; i < 2 * GROUPS_6; i++)
         sum += codes[i] * factors[i];
     return sum;
 }
 
-/* Takes up to GROUPS groups of 4 * quads inputs and returns how many: words apart, 0 for what is missing; inputs in
- * pairs. */
-static inline uint32_t take_groups(const uint8_t *x, const uint8_t *w, uint32_t n_groups, uint32_t quads,
-                                   uint32_t words[3][GROUPS], uint32_t inputs[4][GROUPS])
+/* Takes up to `most` groups of 4 * quads inputs and returns how many: words [3][most] apart, 0 for what is missing;
+ * inputs [2 * quads][most] in pairs. */
+static inline uint32_t take_groups(const uint8_t *x, const uint8_t *w, uint32_t n_groups, uint32_t most, uint32_t quads,
+                                   uint32_t *words, uint32_t *inputs)
 {
-    const uint32_t taken = n_groups < GROUPS ? n_groups : GROUPS;
-    if (taken < GROUPS)
-        memset(words, 0, 3 * sizeof words[0]);
+    const uint32_t taken = n_groups < most ? n_groups : most;
+    if (taken < most)
+        memset(words, 0, 3 * most * sizeof *words);
     for (uint32_t i = 0; i < taken; i++, w += 12)
         for (uint32_t j = 0; j < 3; j++)
-            words[j][i] = load_little_endian(w + 4 * j);
+            words[j * most + i] = load_little_endian(w + 4 * j);
     for (uint32_t i = 0; i < taken; i++)
-        for (uint32_t j = 0; j < quads; j++, x += 4)
-            inputs[2 * j][i] = pair_of(x[0], x[2]), inputs[2 * j + 1][i] = pair_of(x[1], x[3]);
+        for (uint32_t j = 0; j < quads; j++, x += 4) {
+            inputs[2 * j * most + i] = pair_of(x[0], x[2]);
+            inputs[(2 * j + 1) * most + i] = pair_of(x[1], x[3]);
+        }
     return taken;
 }
 
 NN_KERNEL const uint8_t *multiply_4_by_6_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
 {
     const uint32_t mask = 0x003F003Fu;
-    uint32_t words[3][GROUPS], in[4][GROUPS] = {{0}}, spare[GROUPS];
+    uint32_t words[3][GROUPS_6], in[4][GROUPS_6] = {{0}}, spare[GROUPS_6];
     for (uint32_t left = n / 4, taken; left; left -= taken, x += 4 * taken, w += 12 * taken) {
-        taken = take_groups(x, w, left, 1, words, in);
+        taken = take_groups(x, w, left, GROUPS_6, 1, words[0], in[0]);
         for (uint32_t j = 0; j < 3; j++)
             sums[j] += multiply_pairs(words[j], 4, mask, in[0]) + multiply_pairs(words[j], 10, mask, in[1]);
-        for (uint32_t i = 0; i < GROUPS; i++)
+        for (uint32_t i = 0; i < GROUPS_6; i++)
             spare[i] = (words[0][i] & 0x000F000Fu) | (words[1][i] & 0x00030003u) << 4;
         sums[3] += multiply_pairs(spare, 0, mask, in[0]);
-        for (uint32_t i = 0; i < GROUPS; i++)
+        for (uint32_t i = 0; i < GROUPS_6; i++)
             spare[i] = (words[2][i] & 0x000F000Fu) | (words[1][i] & 0x000C000Cu) << 2;
         sums[3] += multiply_pairs(spare, 0, mask, in[1]);
     }
@@ -265,15 +268,22 @@ NN_KERNEL const uint8_t *multiply_4_by_6_bits(const uint8_t *x, const uint8_t *w
 NN_KERNEL const uint8_t *multiply_4_by_3_bits(const uint8_t *x, const uint8_t *w, uint32_t n, int32_t *sums)
 {
     const uint32_t mask = 0x00070007u;
-    uint32_t words[3][GROUPS], in[4][GROUPS] = {{0}}, spare[GROUPS];
+    uint32_t words[3][GROUPS_3], in[4][GROUPS_3] = {{0}}, pairs[4][4][GROUPS_3];
     for (uint32_t left = n / 8, taken; left; left -= taken, x += 8 * taken, w += 12 * taken) {
-        taken = take_groups(x, w, left, 2, words, in);
+        int16_t codes[8 * GROUPS_3], factors[8 * GROUPS_3];
+        taken = take_groups(x, w, left, GROUPS_3, 2, words[0], in[0]);
         for (uint32_t j = 0; j < 15; j++)
-            sums[j / 4] += multiply_pairs(words[j / 5], 1 + 3 * (j % 5), mask, in[j % 4]);
-        for (uint32_t i = 0; i < GROUPS; i++)
-            spare[i] = (words[0][i] & 0x00010001u) | (words[1][i] & 0x00010001u) << 1
-                       | (words[2][i] & 0x00010001u) << 2;
-        sums[3] += multiply_pairs(spare, 0, mask, in[3]);
+            for (uint32_t i = 0; i < GROUPS_3; i++)
+                pairs[j / 4][j % 4][i] = words[j / 5][i] >> (1 + 3 * (j % 5)) & mask;
+        for (uint32_t i = 0; i < GROUPS_3; i++)
+            pairs[3][3][i] = (words[0][i] & 0x00010001u) | (words[1][i] & 0x00010001u) << 1
+                             | (words[2][i] & 0x00010001u) << 2;
+        memcpy(factors, in, sizeof factors);
+        for (uint32_t j = 0; j < 4; j++) {
+            memcpy(codes, pairs[j], sizeof codes);
+            for (uint32_t i = 0; i < 8 * GROUPS_3; i++)
+                sums[j] += codes[i] * factors[i];
+        }
     }
     return w;
 }
