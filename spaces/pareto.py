@@ -88,17 +88,7 @@ def hypervolume(points: Losses, reference_point: NDArray[np.float64]) -> float:
     inside = points[np.all(points < reference_point, axis=1)]
     if not len(inside):
         return 0.0
-    if len(inside) == 1:  # half of what `exclusive_volume` asks for
-        return _box(reference_point - inside[0])
     return _hypervolume_inside(np.unique(inside[non_dominated_mask(inside)], axis=0), reference_point)
-
-
-def _box(sides: NDArray[np.float64]) -> float:
-    """Return the product, rounded as `_hypervolume_inside` rounds it: equal volumes decide ties."""
-    volume = float(sides[0])
-    for side in sides[1:]:
-        volume = float(side) * volume
-    return volume
 
 
 def _hypervolume_inside(front: Losses, reference_point: NDArray[np.float64]) -> float:
