@@ -72,6 +72,10 @@ class RungRule:
         names = [objective.name for objective in self.objectives] + [item.name for item in self.constraints]
         return tuple(dict.fromkeys(names))
 
+    def n_places(self, n_reached: int) -> int:
+        """Return how many go on: the best 1/eta rounded up; all while fewer than eta trials reached the rung."""
+        return n_reached if n_reached < self.eta else math.ceil(n_reached / self.eta)
+
     def violation(self, point: "RungPoint") -> float:
         """Return the sum of the broken constraints, as parts of their bounds so that bytes and accuracies add up."""
         parts = [
@@ -172,8 +176,8 @@ class Decision:
 
     @property
     def n_places(self) -> int:
-        """How many places go on: the best 1/eta rounded up; all while fewer than eta trials reached the rung."""
-        return _n_places(len(self.standings), self.rule)
+        """How many places go on, as `RungRule.n_places` says."""
+        return self.rule.n_places(len(self.standings))
 
     @property
     def goes_on(self) -> bool:
@@ -286,10 +290,6 @@ def replay(decision: Decision) -> Decision:
     return decide(points.pop(decision.number), list(points.values()), rule=decision.rule)
 
 
-def _n_places(n_reached: int, rule: RungRule) -> int:
-    return n_reached if n_reached < rule.eta else math.ceil(n_reached / rule.eta)
-
-
 def _standings(points: Sequence[RungPoint], rule: RungRule) -> tuple[Standing, ...]:
     """Return all points, best first."""
     reference = reference_losses(rule.objectives)
@@ -300,10 +300,11 @@ def _standings(points: Sequence[RungPoint], rule: RungRule) -> tuple[Standing, .
         equal = violations == violation
         ranks[equal, 1] = non_dominated_ranks(_charged(losses[equal], reference, rule.objectives))
         ranks[equal, 2] = non_dominated_ranks(losses[equal])
+    n_places = rule.n_places(len(points))
     standings: list[Standing] = []
     for rank, key in enumerate(np.unique(ranks, axis=0)):  # in lexicographic order
         members = np.flatnonzero(np.all(ranks == key, axis=1))
-        if 0 < _n_places(len(points), rule) - len(standings) < len(members):
+        if 0 < n_places - len(standings) < len(members):
             members = members[_ORDERS[rule.order](losses[members], reference)]
         standings += [Standing(point=points[i], violation=float(violations[i]), rank=rank) for i in members.tolist()]
     return tuple(standings)

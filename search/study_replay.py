@@ -25,9 +25,9 @@ class DecisionsReplay:
 
 
 def replay_decisions(rungs: Sequence[RungRecord], spec: StudySpec) -> DecisionsReplay:
-    """Decide again at every rung, each time from what the stored decision was based on.
+    """Decide again at every rung, each time from what the trials of the stored decision measured there.
 
-    The outcome must be the one that was acted on, and the trial's own values those that were measured there.
+    What comes out must be what is stored, and what was acted on.
 
     Raises:
         SearchError: another version of the rule made a decision.

@@ -27,8 +27,8 @@ class RungRecord:
         rung: 0 for the first.
         measurement: with the search suite on the rungs' small subset; its `epochs` are those trained so far.
         goes_on: whether the trial was let go on.
-        decision: what that was based on, enough to replay it: the trials compared with and their values, the ranks,
-            the rule and its version.
+        decision: what that was based on, enough to replay it with the measurements of the rung: the trials compared
+            with, the ranks, the rule and its version.
         checkpoints: file name -> digest of the artifact; empty once they were dropped.
     """
 
