@@ -9,6 +9,7 @@ from rich.progress import TaskID
 
 from search.cli.batch_pace import BatchPace, batches_done
 from search.cli.durations import left_text, rate_text
+from search.cli.epoch_lines import EpochLines, epoch_text
 from search.cli.live_display import LiveDisplay
 from search.cli.step_pace import StepPace
 from search.cli.synthetic import MARK
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
     from search.listener import Standing
     from search.training.fit import FitProgress
 
-_LINE_EVERY_S = 30.0
 _WIDE = 100  # columns; the hypervolume fits into the bar's line from there on, and is in every trial's line anyway
 
 
@@ -41,14 +41,13 @@ class LaunchProgress(LiveDisplay):
         super().__init__(console)
         self.is_synthetic = False
         self._n_workers = n_workers
-        self._clock = clock
         self._study: TaskID = self._progress.add_task("study", total=None, note="")
         self._training: TaskID = self._progress.add_task("training", total=None, note="", visible=False)
         self._trial = ""
         self._trial_seconds: list[float] = []
         self._batch_pace = BatchPace(clock)
         self._step_pace = StepPace(clock)
-        self._last_line = clock()
+        self._lines = EpochLines(console, clock)
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a float parent is being trained."""
@@ -66,7 +65,7 @@ class LaunchProgress(LiveDisplay):
         """Show the trial that is being trained."""
         self._trial = f"trial {record.number}"
         self._batch_pace.begin()
-        self._last_line = self._clock()
+        self._lines.begin()
         self._progress.reset(self._training, description=self._trial, visible=True, note="starting")
         self._show(standing)
 
@@ -74,17 +73,14 @@ class LaunchProgress(LiveDisplay):
         """Move the bar of the training."""
         done, total = batches_done(progress), progress.epochs * progress.batches
         what = self._trial if progress.quantized else "float parent"
-        note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        note = epoch_text(progress)
         seconds_each = self._batch_pace.seconds_each(progress)
         if seconds_each and done < total:
             note += rate_text(1 / seconds_each, "batches") + left_text(seconds_each * (total - done))
         shown = f"{note}  measuring" if done == total else note
         self._progress.update(self._training, description=what, completed=done, total=total, note=shown, visible=True)
-        now = self._clock()
-        is_due = now - self._last_line > _LINE_EVERY_S
-        if not self._console.is_terminal and is_due and progress.batch == progress.batches:
+        if self._lines.is_due(progress):
             self._print(f"{what}: {note}")
-            self._last_line = now
 
     def trial_measured(self, steps: WorkSteps) -> None:
         """Move the bar of a trial's measurement."""

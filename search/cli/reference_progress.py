@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from search.cli.audit_progress import AuditDisplay
+from search.cli.batch_pace import batches_done
+from search.cli.epoch_lines import EpochLines, epoch_text
 from search.training.fit import FitProgress
 
 STOPPED = "stopped; the finished epochs and attacks are stored, the same command goes on from there"
-
-_LINE_EVERY_S = 30.0
 
 
 class ReferenceDisplay(AuditDisplay):
@@ -20,8 +20,7 @@ class ReferenceDisplay(AuditDisplay):
         """Draw on a console, as `AuditDisplay` does; `clock` gives seconds."""
         super().__init__(console, what=what)
         self._progress.update(self._task, description="preparing data and models")
-        self._clock = clock
-        self._last_line = clock()
+        self._lines = EpochLines(console, clock)
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a network is being trained."""
@@ -35,11 +34,7 @@ class ReferenceDisplay(AuditDisplay):
 
     def fit_progressed(self, progress: FitProgress) -> None:
         """Move the bar; where there is none, print a line now and then."""
-        done = ((progress.epoch - 1) * progress.batches + progress.batch) / (progress.epochs * progress.batches)
-        note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        done, note = batches_done(progress) / (progress.epochs * progress.batches), epoch_text(progress)
         self._progress.update(self._task, completed=done, description=f"training {self._what}", note=note)
-        now = self._clock()
-        is_due = now - self._last_line > _LINE_EVERY_S
-        if not self._console.is_terminal and is_due and progress.batch == progress.batches:
+        if self._lines.is_due(progress):
             self._print(f"{self._what}: {note}")
-            self._last_line = now

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.cli.batch_pace import BatchPace, batches_done
 from search.cli.durations import left_text, rate_text
+from search.cli.epoch_lines import EpochLines, epoch_text
 from search.cli.live_display import LiveDisplay
 from search.cli.step_pace import StepPace
 from spaces.work_steps import WorkSteps
@@ -16,8 +17,6 @@ from storage.refinements import RefinementRun
 if TYPE_CHECKING:  # both come with TensorFlow, which takes seconds to import
     from search.refinement import PlannedRun
     from search.training.fit import FitProgress
-
-_LINE_EVERY_S = 30.0
 
 
 class RefineProgress(LiveDisplay):
@@ -33,7 +32,7 @@ class RefineProgress(LiveDisplay):
         self._batch_pace = BatchPace(clock)
         self._step_pace = StepPace(clock)
         self._began: tuple[float, float] | None = None  # how many runs were done at the first batch here, and when
-        self._last_line = clock()
+        self._lines = EpochLines(console, clock)
 
     def refinement_started(self, planned: "Sequence[PlannedRun]", *, n_stored: int) -> None:
         """Say what is to be done, and what earlier commands have done."""
@@ -56,7 +55,7 @@ class RefineProgress(LiveDisplay):
 
     def fit_progressed(self, progress: "FitProgress") -> None:
         """Move the bar."""
-        note = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.cross_entropy:.3f}"
+        note = epoch_text(progress)
         seconds_each = self._batch_pace.seconds_each(progress)
         note += rate_text(1 / seconds_each, "batches") if seconds_each else ""
         if not progress.quantized:
@@ -68,10 +67,8 @@ class RefineProgress(LiveDisplay):
             self._began = position, now
         note += self._left(position, now)
         self._progress.update(self._task, completed=position, note=note)
-        is_due = now - self._last_line > _LINE_EVERY_S
-        if not self._console.is_terminal and is_due and progress.batch == progress.batches:
+        if self._lines.is_due(progress):
             self._print(f"{self._what}: {note}")
-            self._last_line = now
 
     def run_measured(self, steps: WorkSteps) -> None:
         """Say which part of the measurement is done now."""
@@ -83,7 +80,7 @@ class RefineProgress(LiveDisplay):
         now = self._clock()
         self._progress.update(self._task, completed=self._n_done)
         left = f"[{self._n_done}/{self._n_runs}]{self._left(self._n_done, now)}"
-        self._last_line = now
+        self._lines.begin()
         if run.measurement is None:
             self._print(f"{self._what}   failed: {run.reason}  {left}", style="red")
             return

@@ -1,12 +1,10 @@
 """`replay`: the decisions of early stopping again, and what stopping would have saved and lost in a watched study."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from search.cli.consoles import results
+from search.cli.consoles import results, write_json
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption, StudyOption
 from spaces.errors import SelectionError
 
@@ -39,7 +37,7 @@ def replay(
     decisions = replay_decisions(rungs, spec)
     stopping = replay_stopping(memory.repository.trials(record.id), rungs, spec)
     if as_json:
-        sys.stdout.write(json.dumps(_values(name, spec.early_stopping.mode, decisions, stopping), indent=1) + "\n")
+        write_json(_values(name, spec.early_stopping.mode, decisions, stopping))
     else:
         for line in _lines(name, spec.early_stopping.mode, decisions, stopping):
             results().print(line, markup=False, soft_wrap=True)
