@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from search.cli.durations import left_text, rate_text
+
 if TYPE_CHECKING:  # comes with TensorFlow, which takes seconds to import
     from search.training.fit import FitProgress
 
@@ -31,6 +33,11 @@ class BatchPace:
             self._began = done, now
         first, began_s = self._began
         return (now - began_s) / (done - first) if done > first else None
+
+    def note(self, progress: "FitProgress") -> str:
+        """Return batches a second and the time left, as the end of a line; nothing at the first and the last batch."""
+        seconds_each, left = self.seconds_each(progress), progress.epochs * progress.batches - batches_done(progress)
+        return rate_text(1 / seconds_each, "batches") + left_text(seconds_each * left) if seconds_each and left else ""
 
 
 def batches_done(progress: "FitProgress") -> int:

@@ -73,10 +73,7 @@ class LaunchProgress(LiveDisplay):
         """Move the bar of the training."""
         done, total = batches_done(progress), progress.epochs * progress.batches
         what = self._trial if progress.quantized else "float parent"
-        note = epoch_text(progress)
-        seconds_each = self._batch_pace.seconds_each(progress)
-        if seconds_each and done < total:
-            note += rate_text(1 / seconds_each, "batches") + left_text(seconds_each * (total - done))
+        note = epoch_text(progress) + self._batch_pace.note(progress)
         shown = f"{note}  measuring" if done == total else note
         self._progress.update(self._training, description=what, completed=done, total=total, note=shown, visible=True)
         if self._lines.is_due(progress):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from search.cli.audit_progress import AuditDisplay
-from search.cli.batch_pace import batches_done
+from search.cli.batch_pace import BatchPace, batches_done
 from search.cli.epoch_lines import EpochLines, epoch_text
 from search.training.fit import FitProgress
 
@@ -20,7 +20,7 @@ class ReferenceDisplay(AuditDisplay):
         """Draw on a console, as `AuditDisplay` does; `clock` gives seconds."""
         super().__init__(console, what=what)
         self._progress.update(self._task, description="preparing data and models")
-        self._lines = EpochLines(console, clock)
+        self._lines, self._pace = EpochLines(console, clock), BatchPace(clock)
 
     def parent_started(self, choices: Mapping[str, float]) -> None:
         """Say that a network is being trained."""
@@ -34,7 +34,8 @@ class ReferenceDisplay(AuditDisplay):
 
     def fit_progressed(self, progress: FitProgress) -> None:
         """Move the bar; where there is none, print a line now and then."""
-        done, note = batches_done(progress) / (progress.epochs * progress.batches), epoch_text(progress)
+        done = batches_done(progress) / (progress.epochs * progress.batches)
+        note = epoch_text(progress) + self._pace.note(progress)
         self._progress.update(self._task, completed=done, description=f"training {self._what}", note=note)
         if self._lines.is_due(progress):
             self._print(f"{self._what}: {note}")
