@@ -18,6 +18,7 @@ from typing import Any
 from search.bootstrap import LaunchOptions, open_memory, open_parents, prepare_study, prepare_worker
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.evaluation import Evaluator, Watch
+from search.listener import Listener
 from search.patience import Patience
 from search.study_data import load_data
 from spaces.spec_files import parse_spec
@@ -57,7 +58,7 @@ class SearchOptions:
         )
 
 
-class _Clock:
+class _Clock(Listener):
     """Listens to the worker, prints its trials, and says when their time is over."""
 
     def __init__(self, name: str, used: float, budget_s: float) -> None:
@@ -77,19 +78,14 @@ class _Clock:
     def space_exhausted(self, *_: object) -> None:
         print(f"{self._name}: every candidate was tried after {self._used_s:.0f} s", flush=True)
 
-    def _ignore(self, *_: object) -> None: ...
-
-    trial_started = parent_started = parent_awaited = fit_progressed = waiting = _ignore
-
 
 def run_search(options: SearchOptions, budget_s: float) -> None:
     """Search until the trials' time is spent, or every candidate was tried."""
     study = prepare_study(options.launch())
     memory = open_memory(options.storage)
     clock = _Clock(options.name, used_s(memory.repository.trials(study.id)), budget_s)
-    listener: Any = clock
     if not clock.should_stop():
-        prepare_worker(options.launch(), listener, clock.should_stop).run()
+        prepare_worker(options.launch(), clock, clock.should_stop).run()
 
 
 def train_parents(options: SearchOptions) -> None:

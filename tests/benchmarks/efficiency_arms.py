@@ -22,6 +22,7 @@ import optuna  # noqa: E402
 
 from search.bootstrap import LaunchOptions, open_memory, prepare_worker  # noqa: E402
 from search.evaluation import Evaluator, Watch  # noqa: E402
+from search.listener import Listener  # noqa: E402
 from search.models.topologies import make_all_topologies  # noqa: E402
 from search.study_data import load_data  # noqa: E402
 from search.study_replay import replay_stopping  # noqa: E402
@@ -68,7 +69,7 @@ SERVICE_ARMS = {
 
 
 @dataclass
-class _Log:
+class _Log(Listener):
     """Notes what a search finds; it is its own listener."""
 
     spec: StudySpec
@@ -97,12 +98,6 @@ class _Log:
         if record.measurement is not None:
             self.note(record.measurement)
 
-    def _ignore(self, *_: object) -> None: ...
-
-    parent_started = parent_awaited = parent_measured = trial_measured = fit_progressed = waiting = space_exhausted = (
-        _ignore
-    )
-
 
 class _NoParents:
     """Stands where float parents are kept; from random weights none is asked for."""
@@ -126,8 +121,7 @@ def run_service(options: ArmOptions, arm: Arm, deadline_s: float) -> tuple[_Log,
         overrides=overrides,
     )
     log = _Log(spec=load_spec(options.study, overrides=overrides), deadline_s=deadline_s)
-    listener: Any = log
-    worker = prepare_worker(launch, listener, log.should_stop)
+    worker = prepare_worker(launch, log, log.should_stop)
     with suppress(StopRequestedError):
         worker.run()
     replay = _replay(storage, worker.study.name) if log.spec.early_stopping.mode == "watch" else None

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 
 from search.evaluation import Evaluation, RungArrival, Watch
-from search.listener import Standing
+from search.listener import Listener, Standing
 from search.metrics.cost import candidate_cost
 from search.models.topologies import digits_cnn
 from search.patience import Patience
@@ -118,24 +118,12 @@ def state_after(epochs: int) -> FitState:
 
 
 @dataclass
-class Notes:
+class Notes(Listener):
     """A listener that keeps what it hears."""
 
     finished: list[TrialRecord] = field(default_factory=list)
     exhausted: list[Standing] = field(default_factory=list)
     waits: list[int] = field(default_factory=list)
-
-    def parent_started(self, choices: Any) -> None: ...
-
-    def parent_awaited(self, choices: Any) -> None: ...
-
-    def parent_measured(self, steps: Any) -> None: ...
-
-    def trial_measured(self, steps: Any) -> None: ...
-
-    def trial_started(self, record: TrialRecord, standing: Standing) -> None: ...
-
-    def fit_progressed(self, progress: Any) -> None: ...
 
     def trial_finished(self, record: TrialRecord, standing: Standing) -> None:
         self.finished.append(record)
