@@ -15,12 +15,20 @@ _STDIN = 0
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM do inside the block what Ctrl-C does there."""
-    previous = signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    """Let SIGTERM do inside the block what Ctrl-C does there.
+
+    Where Ctrl-C is ignored, as in what a script starts in the background, SIGTERM still ends the command.
+    """
+    previous = signal.signal(signal.SIGTERM, _press)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _press(_number: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 def stop_with_stdin(*, descriptor: int = _STDIN, grace_s: float = _GRACE_S) -> None:

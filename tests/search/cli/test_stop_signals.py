@@ -40,6 +40,15 @@ def test_sigterm_is_a_wish_like_ctrl_c():
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def test_sigterm_ends_a_command_that_a_script_started_in_the_background():
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with sigterm_as_ctrl_c(), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def test_after_the_block_sigterm_is_what_it_was():
     before = signal.getsignal(signal.SIGTERM)
     with sigterm_as_ctrl_c():
