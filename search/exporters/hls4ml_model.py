@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.dataset import Inputs
+from search.exporters.hls4ml_process import BINARY
 from search.exporters.packing import folded_norm, layer_codes
 from search.models.quantize import build_activation, build_integer_layer
 from search.models.topology import (
@@ -38,7 +39,6 @@ _PARAMETER_BITS = 18  # of scales and offsets: the narrow side of a DSP block's 
 _MOST_INPUT_FRACTION = 16
 _MEAN_FRACTION = 4  # further bits of a mean, whose number of values need not be a power of two
 _EPSILON = 1e-3
-_BINARY = "xnor"
 
 Precisions = dict[str, dict[str, str]]  # layer -> variable -> hls4ml's name of a type
 
@@ -158,7 +158,7 @@ class _Builder:
         # It has no bias; hls4ml writes zeros.
         self.precisions[node.name] = {"accum": str(total), "result": str(total), "bias": "fixed<2,2>"}
         kind = _weight_type(self._model, node)
-        if kind != _BINARY:  # which hls4ml takes from the quantizer alone
+        if kind != BINARY:  # which hls4ml takes from the quantizer alone
             self.precisions[node.name]["weight"] = kind
 
     def _pool_types(self, node: GlobalAveragePool) -> None:
@@ -200,7 +200,7 @@ def _weight_type(model: TrainedModel, layer: Layer) -> str:
     policy = model.candidate.policies[layer.name]
     match policy.weight_quantizer:
         case WeightQuantizer.BINARY:
-            return _BINARY
+            return "int<2>" if isinstance(layer, DepthwiseConv2D) else BINARY
         case WeightQuantizer.TERNARY:
             return "int<2>"
         case WeightQuantizer.QUANTIZED_BITS:

@@ -19,6 +19,7 @@ import numpy as np
 
 # A type that no rule of hls4ml leads to: where it turns up, a layer fell back to the project's default.
 FALLBACK = "fixed<61,29>"
+BINARY = "xnor"
 _BACKEND = "Vivado"
 _COMPILED = ("*.so", "*.o", "*.a", "*.tar.gz")
 
@@ -89,13 +90,19 @@ def _types(graph: Any) -> dict[str, dict[str, str]]:
     """Return layer -> variable -> type, for weights, accumulators and results."""
     found: dict[str, dict[str, str]] = {}
     for layer in graph.get_layers():
-        types = {name: str(weight.type.precision) for name, weight in layer.weights.items()}
+        types = {name: _type_name(weight.type.precision) for name, weight in layer.weights.items()}
         types["result"] = str(layer.get_output_variable().type.precision)
         accumulator = layer.get_attr("accum_t")
         if accumulator is not None:
             types["accum"] = str(accumulator.precision)
         found[layer.name] = types
     return found
+
+
+def _type_name(precision: Any) -> str:
+    """Return a type's name, `xnor` for the bit that stands for -1 and 1, which hls4ml prints as one for 0 and 1."""
+    is_binary = any(kind.__name__ == "XnorPrecisionType" for kind in type(precision).__mro__)
+    return BINARY if is_binary else str(precision)
 
 
 def _check_weights(types: dict[str, dict[str, str]], expected: dict[str, str]) -> None:

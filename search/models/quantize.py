@@ -122,6 +122,7 @@ def build_activation(node: Relu, *, bits: int, integer: int) -> Any:
 
 
 def _quantized_layer(node: Layer, quantizer: Any, *, use_bias: bool = True) -> Any:
+    # Its weights are set by the caller: QKeras' own initial ones are drawn twice, about which Keras warns.
     match node:
         case Conv2D():
             return qkeras.QConv2D(
@@ -130,6 +131,7 @@ def _quantized_layer(node: Layer, quantizer: Any, *, use_bias: bool = True) -> A
                 strides=node.strides,
                 padding=node.padding,
                 kernel_quantizer=quantizer,
+                kernel_initializer="zeros",
                 use_bias=use_bias,
                 name=node.name,
             )
@@ -139,11 +141,18 @@ def _quantized_layer(node: Layer, quantizer: Any, *, use_bias: bool = True) -> A
                 strides=node.strides,
                 padding=node.padding,
                 depthwise_quantizer=quantizer,
+                depthwise_initializer="zeros",
                 use_bias=use_bias,
                 name=node.name,
             )
         case Dense():
-            return qkeras.QDense(node.units, kernel_quantizer=quantizer, use_bias=use_bias, name=node.name)
+            return qkeras.QDense(
+                node.units,
+                kernel_quantizer=quantizer,
+                kernel_initializer="zeros",
+                use_bias=use_bias,
+                name=node.name,
+            )
 
 
 _PLAIN_LAYERS: dict[type[Node], Callable[[Any], Any]] = {

@@ -94,10 +94,17 @@ class SleepingStudy:
         counts = self.repository.count_trials(self.record.id)
         return sum(count for state, count in counts.items() if state.is_budgeted and state is not TrialState.RUNNING)
 
+    def begun(self) -> Counter[int]:
+        """Return how often the training of each trial began, by number."""
+        return self._count("*.begun")
+
     def trained(self) -> Counter[int]:
         """Return how often the training of each trial came to its end, by number."""
+        return self._count("*.journal")
+
+    def _count(self, files: str) -> Counter[int]:
         numbers = {trial_seed(self._spec.seed, record.number): record.number for record in self.results()}
-        lines = [line for path in self.folder.glob("*.journal") for line in path.read_text().split()]
+        lines = [line for path in self.folder.glob(files) for line in path.read_text().split()]
         return Counter(numbers[int(line)] for line in lines)
 
     def logs(self) -> str:

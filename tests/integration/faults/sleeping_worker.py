@@ -74,6 +74,10 @@ class WorkerTask:
         return self.folder / f"{self.name}.log"
 
     @property
+    def begun(self) -> Path:
+        return self.folder / f"{self.name}.begun"
+
+    @property
     def journal(self) -> Path:
         return self.folder / f"{self.name}.journal"
 
@@ -179,10 +183,15 @@ class SleepingEvaluator(FakeEvaluator):
             weights = {"seed": np.array([seed >> 16, seed & 0xFFFF], np.float32)}
             watch.at_rung(replace(arrival, state=replace(arrival.state, weights=weights)))
 
+        _append(self.task.begun, seed)
         evaluation = super().evaluate(candidate, seed=seed, watch=replace(watch, at_rung=at_rung), start=start)
-        with self.task.journal.open("ab", buffering=0) as journal:
-            journal.write(b"%d\n" % seed)
+        _append(self.task.journal, seed)
         content = random.Random(seed).randbytes(self.task.model_bytes)
         model: Any = evaluation.model
         model.to_files = lambda: {"weights.npz": content}
         return evaluation
+
+
+def _append(file: Path, seed: int) -> None:
+    with file.open("ab", buffering=0) as lines:
+        lines.write(b"%d\n" % seed)

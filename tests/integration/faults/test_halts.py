@@ -44,8 +44,9 @@ def test_result_of_a_worker_halted_past_its_lease_is_refused(database_url, make_
         def halt_in_training() -> bool:
             """Halt it, unless it is about to write: a halted worker may not hold what the others wait for."""
             fleet.send("halted", signal.SIGSTOP)
-            running = [record for record in study.results(TrialState.RUNNING) if record.number >= 2]
-            if running and not holds_lock(database_url):
+            begun = study.begun()
+            running = [record.number for record in study.results(TrialState.RUNNING)]
+            if any(number >= 2 and begun[number] for number in running) and not holds_lock(database_url):
                 return True
             fleet.send("halted", signal.SIGCONT)
             return False

@@ -127,7 +127,10 @@ def test_other_answers_fail_the_export(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("build", "shift"), [(residual_topology, 0), (identity_block_topology, 3), (flat_topology, 5)])
+@pytest.mark.parametrize(
+    ("build", "shift"),
+    [(residual_topology, 0), (residual_topology, 6), (identity_block_topology, 3), (flat_topology, 5)],
+)
 def test_hls4ml_converts_without_a_default_type_and_simulates(tmp_path: Path, build: BuildTopology, shift: int) -> None:
     pytest.importorskip("hls4ml")
     topology = build()
