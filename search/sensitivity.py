@@ -130,23 +130,13 @@ def measure_sensitivity(
         return classifier.logits(x).astype(np.float64)
 
     reference = logits(widest)
-    variance = float(reference.var())
-    if not (math.isfinite(variance) and variance > 0):
-        raise SearchError(
-            f"the float parent's logits must be finite and not all equal; their variance is {variance} on {len(x)} "
-            "calibration examples. Train the parent longer or with a lower learning rate."
-        )
+    _check_varied(reference)
     measured = [item for item in space.parameters if item.name in layers and _field(item.name) != "jr_weight"]
     steps = WorkSteps(what="float parent", noun="widths", total=sum(len(item.choices) for item in measured))
     bits: dict[str, dict[int, BitEffect]] = {item.name: {} for item in measured}
     for number, (name, choice) in enumerate((item.name, choice) for item in measured for choice in item.choices):
         on_steps(replace(steps, done=number))
-        found = logits({**widest, name: choice})
-        bits[name][int(choice)] = BitEffect(
-            loss=cross_entropy(found, y),
-            accuracy=float((found.argmax(axis=1) == y).mean()),
-            logit_error=float(((found - reference) ** 2).mean()) / variance,
-        )
+        bits[name][int(choice)] = _bit_effect(logits({**widest, name: choice}), reference, y)
     return Sensitivity(
         bits=MappingProxyType({name: MappingProxyType(effects) for name, effects in bits.items()}),
         jacobian_terms=MappingProxyType(
@@ -156,6 +146,23 @@ def measure_sensitivity(
                 if _field(name) == "jr_weight"
             }
         ),
+    )
+
+
+def _check_varied(logits: NDArray[np.float64]) -> None:
+    variance = float(logits.var())
+    if not (math.isfinite(variance) and variance > 0):
+        raise SearchError(
+            f"the float parent's logits must be finite and not all equal; their variance is {variance} on "
+            f"{len(logits)} calibration examples. Train the parent longer or with a lower learning rate."
+        )
+
+
+def _bit_effect(found: NDArray[np.float64], reference: NDArray[np.float64], y: Labels) -> BitEffect:
+    return BitEffect(
+        loss=cross_entropy(found, y),
+        accuracy=float((found.argmax(axis=1) == y).mean()),
+        logit_error=float(((found - reference) ** 2).mean() / reference.var()),
     )
 
 
