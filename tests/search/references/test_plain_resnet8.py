@@ -32,7 +32,7 @@ def resnet_spec() -> StudySpec:
 
 
 def test_where_the_study_s_parent_is_plain_it_is_the_reference():
-    spec = load_spec("svhn")
+    spec = load_spec("svhn", overrides={"parent": {"epochs": 40, "learning_rate": 2e-3, "batch_size": 128}})
     assert plain_spec(spec) == spec
 
 
