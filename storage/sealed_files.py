@@ -13,7 +13,7 @@ TEMPORARY = ".tmp"  # how the name of a file ends that is being written; a kill 
 
 def seal(payload: bytes) -> bytes:
     """Return the payload after a line with its SHA-256."""
-    return _digest(payload) + b"\n" + payload
+    return hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
 
 
 def unseal(content: bytes) -> bytes:
@@ -22,8 +22,8 @@ def unseal(content: bytes) -> bytes:
     Raises:
         ArtifactError: the content was cut off or changed.
     """
-    digest, _, payload = content.partition(b"\n")
-    if digest != _digest(payload):
+    _, _, payload = content.partition(b"\n")
+    if content != seal(payload):
         raise ArtifactError(f"these {len(content)} bytes do not have the hash that they begin with; they are damaged.")
     return payload
 
@@ -61,7 +61,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _digest(payload: bytes) -> bytes:
-    return hashlib.sha256(payload).hexdigest().encode()
