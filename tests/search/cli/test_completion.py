@@ -1,6 +1,7 @@
 """What the shell completes."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -69,10 +70,9 @@ def test_shell_completes_commands_and_studies_of_the_script(folder):
 
 
 def test_completion_is_installed_for_the_script(folder):
-    shown = subprocess.run(
-        [sys.executable, "-m", "search", "--show-completion", "bash"],
-        cwd=folder, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    # From a shell, as a user would: which one it is, is looked up among the ancestors, of which a test may have none.
+    command = f"{shlex.quote(sys.executable)} -m search --show-completion; exit $?"
+    shown = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("_cosearch_completion cosearch")
     assert "_COSEARCH_COMPLETE=complete_bash" in shown
     assert scripts() == {"cosearch": "search.cli.app:main"}

@@ -20,9 +20,9 @@ from search.cli.stop_signals import stop_with_stdin
 pressed = []
 def handle(*_):
     pressed.append(time.monotonic())
-    print("pressed", flush=True)
+    print("pressed", pressed[-1], flush=True)
     if len(pressed) == 2:
-        sys.exit(0 if pressed[1] - pressed[0] >= 0.3 else 1)
+        sys.exit()
 signal.signal(signal.SIGINT, handle)
 stop_with_stdin(grace_s=0.3)
 print("ready", flush=True)
@@ -65,8 +65,13 @@ def test_end_of_standard_input_presses_ctrl_c_and_again_after_a_time_of_grace():
     process.stdin.flush()
     time.sleep(0.2)
     assert process.poll() is None
+    closed = time.monotonic()
     output, _ = process.communicate(timeout=20)  # closes standard input
-    assert (process.returncode, output) == (0, "pressed\npressed\n")
+    assert process.returncode == 0
+    first, second = (float(line.removeprefix("pressed ")) for line in output.splitlines())
+    # The grace runs from the end of standard input: the first press may have been handled late.
+    assert first >= closed
+    assert second >= closed + 0.3
 
 
 def test_requests_are_counted_and_do_nothing_else():
