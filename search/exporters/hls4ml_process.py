@@ -19,7 +19,7 @@ import numpy as np
 
 # A type that no rule of hls4ml leads to: where it turns up, a layer fell back to the project's default.
 FALLBACK = "fixed<61,29>"
-BINARY = "xnor"
+BINARY = "xnor"  # our name for the type of 1-bit kernels
 _BACKEND = "Vivado"
 _COMPILED = ("*.so", "*.o", "*.a", "*.tar.gz")
 

@@ -71,6 +71,7 @@ def test_shell_completes_commands_and_studies_of_the_script(folder):
 
 def test_completion_is_installed_for_the_script(folder):
     # From a shell, as a user would: which one it is, is looked up among the ancestors, of which a test may have none.
+    # A shell that has nothing left to do becomes its last command, hence the exit.
     command = f"{shlex.quote(sys.executable)} -m search --show-completion; exit $?"
     shown = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("_cosearch_completion cosearch")
