@@ -18,6 +18,7 @@ from dashboards.labels import (
     marked_number,
     norm_title,
     radius_labels,
+    whole_test_label,
     with_suspect_note,
 )
 from dashboards.page_parts import embedded_figure, folded, paragraph, table
@@ -54,12 +55,14 @@ def _audited_table(info: AuditsInfo) -> str:
             str(audit.n_examples),
             _effort(audit),
             f"{format_accuracy(audit.clean_accuracy)} ({_interval(audit.clean_interval)})",
+            whole_test_label(audit.whole_test),
             f"{audit.started_at:%Y-%m-%d %H:%M} UTC",
             _fired(audit),
         ]
         for audit in info.audits
     ]
-    head = ["trial", "test images", "attacks", "clean accuracy (95% interval)", "started", "checks that fired"]
+    clean = ("clean accuracy (95% interval)", "clean, whole test split")
+    head = ["trial", "test images", "attacks", *clean, "started", "checks that fired"]
     has_suspects = any(audit.is_suspect for audit in info.audits)
     caption = with_suspect_note("The newest audit of every audited trial", has_suspects=has_suspects)
     return table(caption, head, rows, is_numeric=False)

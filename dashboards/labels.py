@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from dashboards.fired_checks import FiredCheck, Suite
+from spaces.audit import CleanCount
 from spaces.candidate import Candidate
 from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
@@ -53,6 +54,14 @@ def format_metric(name: str, value: float) -> str:
         return format_accuracy(value)
     unit = " B" if name.endswith("_bytes") else ""
     return f"{value:,.0f}{unit}"
+
+
+def whole_test_label(count: CleanCount | None) -> str:
+    """Return the clean accuracy on the whole test split with its 95% interval; nothing where it was not counted."""
+    if count is None:
+        return ""
+    low, high = count.interval
+    return f"{format_accuracy(count.accuracy)} ({100 * low:.1f}\N{EN DASH}{100 * high:.1f}) of {count.n_examples:,}"
 
 
 def format_accuracy(value: float) -> str:

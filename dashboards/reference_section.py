@@ -9,7 +9,7 @@ from dashboards.infos.reference_comparison import (
     ReferenceComparisonInfo,
     reference_comparison_info,
 )
-from dashboards.labels import epsilon_labels, format_accuracy, with_suspect_note
+from dashboards.labels import epsilon_labels, format_accuracy, whole_test_label, with_suspect_note
 from dashboards.page_parts import embedded_figure, folded, paragraph, table
 from dashboards.snapshot import StudySnapshot
 
@@ -54,7 +54,8 @@ def _parts(info: ReferenceComparisonInfo, *, is_synthetic: bool) -> list[str]:
 def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], caption: str) -> str:
     rows = [_row(model, view) for model in (info.reference, *models) for view in model.views]
     labels = epsilon_labels(info.epsilons)
-    head = ["model", "bytes", "clean (95% interval)", "worst case of", *labels, "mean", "points more"]
+    clean = ("clean (95% interval)", "clean, whole test split")
+    head = ["model", "bytes", *clean, "worst case of", *labels, "mean", "points more"]
     full = (
         f"{caption}: worst case within each L-inf radius on {info.n_examples} test images, in brackets its 95% Wilson "
         f"interval; * the reference keeps other images right (McNemar's mid-p below {_SIGNIFICANT:g})"
@@ -68,6 +69,7 @@ def _row(model: ComparedModel, view: AttackedView) -> list[str]:
         model.label,
         f"{model.size_bytes:,}",
         f"{format_accuracy(model.clean_accuracy)} ({_interval(model.clean_interval)})",
+        whole_test_label(model.whole_test),
         view.name,
         *(
             f"{format_accuracy(value)} ({_interval(interval)}){star}"

@@ -14,20 +14,21 @@ from search.attacks.audit_clock import AuditClock, AuditProgress
 from search.attacks.audit_effort import FULL, QUICK
 from search.attacks.audit_plan import PLAN_VERSION, AuditStep, audit_plan, l2_radii
 from search.attacks.audit_suite import Target, attack_settings, run_step
-from search.attacks.base import is_broken
+from search.attacks.base import Classifier, is_broken
 from search.attacks.waveform_plan import waveform_plan, waveform_radii
 from search.audit_models import AuditModels
 from search.audit_sound import waveform_targets
-from search.data.dataset import Dataset
+from search.data.dataset import Dataset, Split
 from search.data.splits import stratified_indices
 from search.runtime import seed_everything
-from spaces.audit import AttackOutcome, Flags
+from spaces.audit import AttackOutcome, CleanCount, Flags
 from spaces.check_result import CheckResult
 from spaces.norms import INPUT_NORMS, Norm
 from spaces.study_spec import StudySpec
 from storage.audit_comparison import AuditedModel
 
 _SATURATION_EXAMPLES = 256
+_COUNTED_AT_ONCE = 1000
 
 
 class StoredAudit(AuditedModel, Protocol):
@@ -36,6 +37,11 @@ class StoredAudit(AuditedModel, Protocol):
     @property
     def id(self) -> int:
         """By which its attacks are stored."""
+        ...
+
+    @property
+    def whole_test(self) -> CleanCount | None:
+        """Clean predictions on the whole test split; None where a version before did not count them."""
         ...
 
     @property
@@ -50,7 +56,7 @@ StoredT = TypeVar("StoredT", bound=StoredAudit, covariant=True)
 class AuditStore(Protocol[StoredT]):
     """Where the audit of one model is kept."""
 
-    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> StoredT:
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount) -> StoredT:
         """Return the audit of that key with the attacks it has, stored now if it is new."""
         ...
 
@@ -137,7 +143,8 @@ class Auditor(Generic[StoredT]):
         plan += () if sound is None else waveform_plan(self._effort)
         chosen = stratified_indices(parts.dataset.test.y, self._images, np.random.default_rng(self._seed))
         x, y = parts.dataset.test.inputs(chosen), parts.dataset.test.y[chosen]
-        record = self._open(plan, is_right=~is_broken(models.target.logits(x), y))
+        whole_test = count_clean(models.target, parts.dataset.test)
+        record = self._open(plan, is_right=~is_broken(models.target.logits(x), y), whole_test=whole_test)
         epsilons = {Norm(name): tuple(values) for name, values in record.settings["epsilons"].items()}
         target = Target(model=models.target, x=x, y=y, is_right=record.is_right, epsilons=epsilons, seed=self._seed)
         targets = dict.fromkeys(INPUT_NORMS, target)
@@ -157,7 +164,7 @@ class Auditor(Generic[StoredT]):
             checks = audit_checks(audited, on_progress=self._teller(clock))
             parts.store.save_checks(record.id, checks)
             parts.listener.checks_finished(checks, clock.progress(1.0))
-        return self._open(plan, is_right=record.is_right)
+        return self._open(plan, is_right=record.is_right, whole_test=whole_test)
 
     def _run_plan(
         self, plan: Sequence[AuditStep], targets: Mapping[Norm, Target], record: StoredAudit, clock: AuditClock
@@ -182,12 +189,13 @@ class Auditor(Generic[StoredT]):
         self._parts.listener.audit_progressed(clock.progress(0.0))
         return lambda fraction: self._parts.listener.audit_progressed(clock.progress(fraction))
 
-    def _open(self, plan: Sequence[AuditStep], *, is_right: Any) -> StoredT:
+    def _open(self, plan: Sequence[AuditStep], *, is_right: Flags, whole_test: CleanCount) -> StoredT:
         settings = self._settings(plan)
         return self._parts.store.open(
             key=audit_key(settings),
             settings={**settings, "n_attacks": len(plan)},
             is_right=is_right,
+            whole_test=whole_test,
         )
 
     def _settings(self, plan: Sequence[AuditStep]) -> dict[str, Any]:
@@ -205,6 +213,13 @@ class Auditor(Generic[StoredT]):
             "seed": self._seed,
             "epsilons": {norm.value: list(values) for norm, values in radii.items()},
         }
+
+
+def count_clean(model: Classifier, split: Split) -> CleanCount:
+    """Return how many of a whole split a model classifies right; a part of it is in memory at a time."""
+    parts = [slice(begin, begin + _COUNTED_AT_ONCE) for begin in range(0, len(split), _COUNTED_AT_ONCE)]
+    n_right = sum(int((~is_broken(model.logits(split.inputs(part)), split.y[part])).sum()) for part in parts)
+    return CleanCount(n_right=n_right, n_examples=len(split))
 
 
 def plan_digest(plan: Sequence[AuditStep]) -> str:

@@ -80,6 +80,24 @@ class AttackOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanCount:
+    """How many of so many clean examples a model classifies right."""
+
+    n_right: int
+    n_examples: int
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that is right."""
+        return self.n_right / self.n_examples
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% Wilson interval of `accuracy`."""
+        return wilson_interval(self.accuracy, self.n_examples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorstCase:
     """Accuracy per example under the worst of all attacks of one norm.
 

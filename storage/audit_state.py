@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from spaces.audit import AttackOutcome, Flags
+from spaces.audit import AttackOutcome, CleanCount, Flags
 from spaces.check_result import CheckResult
 
 
@@ -17,6 +17,8 @@ class AuditState:
         key: digest of everything that the figures depend on; equal keys are the same audit.
         settings: what the key was made from, and what a reader of the figures should know.
         is_right: whether the clean prediction of each example is right.  # [n]
+        whole_test: the same counted on the whole test split, of which the examples are a part; None in an audit of a
+            version that did not count it.
         attacks: the finished ones, in the order in which they were run.
         checks: signs that the figures are not to be trusted, docs/checks.md; None until all attacks are done.
     """
@@ -26,6 +28,7 @@ class AuditState:
     key: str
     settings: Mapping[str, Any]
     is_right: Flags
+    whole_test: CleanCount | None
     attacks: tuple[AttackOutcome, ...]
     checks: tuple[CheckResult, ...] | None
     created_at: datetime

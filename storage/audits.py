@@ -9,14 +9,14 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from spaces.audit import AttackOutcome, Flags
+from spaces.audit import AttackOutcome, CleanCount, Flags
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
-from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
+from storage.audit_columns import add_whole_test, attack_columns, audit_columns, audit_fields
+from storage.audit_schema import AuditAttackRow, AuditRow
 from storage.audit_state import AuditState
 from storage.conversion import plain_json
 from storage.repository import utc_now
-from storage.schema import AuditAttackRow, AuditRow
 from storage.study_rows import trial_row
 from storage.transactions import Transactions
 
@@ -41,7 +41,14 @@ class AuditRepository:
         self._clock = clock
 
     def open_audit(
-        self, study_id: int, *, number: int, key: str, settings: Mapping[str, Any], is_right: Flags
+        self,
+        study_id: int,
+        *,
+        number: int,
+        key: str,
+        settings: Mapping[str, Any],
+        is_right: Flags,
+        whole_test: CleanCount,
     ) -> AuditRecord:
         """Return the audit of that key with the attacks it has, stored now if it is new.
 
@@ -53,11 +60,13 @@ class AuditRepository:
                 trial_row(session, study_id, number)
                 row = session.scalars(_audit_query(study_id, number, key)).one_or_none()
                 if row is None:
-                    row = AuditRow(study_id=study_id, number=number, key=key, settings=plain_json(settings))
-                    row.n_examples, row.is_right = len(is_right), pack(is_right)
-                    row.created_at = self._clock()
+                    columns = audit_columns(
+                        key=key, settings=settings, is_right=is_right, whole_test=whole_test, created_at=self._clock()
+                    )
+                    row = AuditRow(study_id=study_id, number=number, **columns)
                     session.add(row)
                     session.flush()
+                add_whole_test(row, whole_test)
                 return _record(row, _attacks(session, [row.id]).get(row.id, ()))
         except IntegrityError:  # another process stored it in between
             audits = [audit for audit in self.audits(study_id, number=number) if audit.key == key]
@@ -102,10 +111,10 @@ class TrialAudits:
         self._audits, self._study_id, self._number = audits, study_id, number
         self.save_attack, self.save_checks = audits.save_attack, audits.save_checks
 
-    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> AuditRecord:
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount) -> AuditRecord:
         """Return the trial's audit of that key, as `AuditRepository.open_audit`."""
         return self._audits.open_audit(
-            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right
+            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right, whole_test=whole_test
         )
 
 
@@ -123,14 +132,4 @@ def _attacks(session: Session, audit_ids: Sequence[int]) -> dict[int, list[Audit
 
 
 def _record(row: AuditRow, attacks: Sequence[AuditAttackRow]) -> AuditRecord:
-    return AuditRecord(
-        id=row.id,
-        study_id=row.study_id,
-        number=row.number,
-        key=row.key,
-        settings=row.settings,
-        is_right=unpack(row.is_right, (row.n_examples,)),
-        attacks=tuple(attack_outcome(attack, row.n_examples) for attack in attacks),
-        checks=None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
-        created_at=row.created_at,
-    )
+    return AuditRecord(id=row.id, study_id=row.study_id, number=row.number, **audit_fields(row, attacks))

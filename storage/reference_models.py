@@ -9,15 +9,15 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from spaces.audit import AttackOutcome, Flags, radii, worst_case
+from spaces.audit import AttackOutcome, CleanCount, Flags, radii, worst_case
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
-from storage.attack_columns import attack_columns, attack_outcome, pack, unpack
+from storage.audit_columns import add_whole_test, attack_columns, audit_columns, audit_fields
+from storage.audit_schema import ReferenceAttackRow, ReferenceModelRow
 from storage.audit_state import AuditState
 from storage.conversion import plain_json
 from storage.repository import utc_now
-from storage.schema import ReferenceAttackRow, ReferenceModelRow
 from storage.study_rows import study_row
 from storage.transactions import Transactions
 
@@ -87,7 +87,14 @@ class ReferenceRepository:
         self._clock = clock
 
     def open_reference(
-        self, study_id: int, model: ReferenceModel, *, key: str, settings: Mapping[str, Any], is_right: Flags
+        self,
+        study_id: int,
+        model: ReferenceModel,
+        *,
+        key: str,
+        settings: Mapping[str, Any],
+        is_right: Flags,
+        whole_test: CleanCount,
     ) -> ReferenceRecord:
         """Return the audit of a model under that key with the attacks it has, stored now if it is new.
 
@@ -102,20 +109,20 @@ class ReferenceRepository:
                 study_row(session, study_id)
                 row = session.scalars(query).one_or_none()
                 if row is None:
+                    columns = audit_columns(
+                        key=key, settings=settings, is_right=is_right, whole_test=whole_test, created_at=self._clock()
+                    )
                     row = ReferenceModelRow(
                         study_id=study_id,
                         name=model.name,
                         title=model.title,
                         size_bytes=model.size_bytes,
                         source=plain_json(model.source),
-                        key=key,
-                        settings=plain_json(settings),
-                        n_examples=len(is_right),
-                        is_right=pack(is_right),
-                        created_at=self._clock(),
+                        **columns,
                     )
                     session.add(row)
                     session.flush()
+                add_whole_test(row, whole_test)
                 return _record(session, row)
         except IntegrityError:  # another process stored it in between
             with self._transactions.reading() as session:
@@ -155,10 +162,12 @@ class ReferenceAudits:
         self._references, self._study_id, self._model = references, study_id, model
         self.save_attack, self.save_checks = references.save_attack, references.save_checks
 
-    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> ReferenceRecord:
+    def open(
+        self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount
+    ) -> ReferenceRecord:
         """Return the model's audit of that key, as `ReferenceRepository.open_reference`."""
         return self._references.open_reference(
-            self._study_id, self._model, key=key, settings=settings, is_right=is_right
+            self._study_id, self._model, key=key, settings=settings, is_right=is_right, whole_test=whole_test
         )
 
 
@@ -171,7 +180,7 @@ def _locked(session: Session, reference_id: int) -> ReferenceModelRow:
 
 def _record(session: Session, row: ReferenceModelRow) -> ReferenceRecord:
     query = select(ReferenceAttackRow).where(ReferenceAttackRow.reference_id == row.id)
-    attacks = session.scalars(query.order_by(ReferenceAttackRow.position))
+    attacks = session.scalars(query.order_by(ReferenceAttackRow.position)).all()
     return ReferenceRecord(
         id=row.id,
         study_id=row.study_id,
@@ -179,10 +188,5 @@ def _record(session: Session, row: ReferenceModelRow) -> ReferenceRecord:
         title=row.title,
         size_bytes=row.size_bytes,
         source=row.source,
-        key=row.key,
-        settings=row.settings,
-        is_right=unpack(row.is_right, (row.n_examples,)),
-        attacks=tuple(attack_outcome(attack, row.n_examples) for attack in attacks),
-        checks=None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
-        created_at=row.created_at,
+        **audit_fields(row, attacks),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from dashboards.api.answer import Answer, Check, Fraction
-from spaces.audit import AttackOutcome, WorstCase, norms_of, worst_case
+from spaces.audit import AttackOutcome, CleanCount, WorstCase, norms_of, worst_case
 from storage.audits import AuditRecord
 from storage.conversion import plain_json
 from storage.reference_models import ReferenceRecord
@@ -56,6 +56,19 @@ class Curve(Answer):
         )
 
 
+class WholeTest(Answer):
+    """Clean predictions on the whole test split, of which the attacked examples are a part."""
+
+    n_right: int
+    n_examples: int
+    accuracy: Fraction
+
+    @classmethod
+    def of(cls, count: CleanCount) -> "WholeTest":
+        """Return what the API says of a count."""
+        return cls(n_right=count.n_right, n_examples=count.n_examples, accuracy=count.accuracy)
+
+
 class Audited(Answer):
     """What the audit of a model found on test images."""
 
@@ -63,6 +76,7 @@ class Audited(Answer):
     settings: dict[str, JsonValue]
     n_examples: int
     clean_accuracy: Fraction
+    whole_test: WholeTest | None
     is_complete: bool
     masking_suspect: bool
     worst_case: list[Curve]
@@ -117,6 +131,7 @@ def _audited(record: AuditRecord | ReferenceRecord) -> dict[str, Any]:
         "settings": dict(record.settings),
         "n_examples": len(record.is_right),
         "clean_accuracy": float(record.is_right.mean()) if len(record.is_right) else 0.0,
+        "whole_test": None if record.whole_test is None else WholeTest.of(record.whole_test),
         "is_complete": record.is_complete,
         "masking_suspect": record.masking_suspect,
         "worst_case": [Curve.of(curve) for curve in curves],

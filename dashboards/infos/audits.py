@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dashboards.fired_checks import fired_checks
 from dashboards.snapshot import StudySnapshot
-from spaces.audit import AttackOutcome, WorstCase, norms_of, worst_case
+from spaces.audit import AttackOutcome, CleanCount, WorstCase, norms_of, worst_case
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from spaces.statistics import wilson_interval
@@ -22,6 +22,7 @@ class AuditSummary:
         has_all_attacks: whether every planned attack is stored; else the worst cases may still fall.
         n_attacks, n_planned: attacks that are stored, and that the audit is to have.
         clean_interval: 95% Wilson interval of `clean_accuracy`.
+        whole_test: clean predictions on the whole test split; None where a version before did not count them.
         worst_cases: by norm, of the norms that were attacked.
         attacks: in the order in which they were run, both norms.
         fired: the audit's own checks that fired; None where they are not computed yet.
@@ -38,6 +39,7 @@ class AuditSummary:
     n_planned: int
     clean_accuracy: float
     clean_interval: tuple[float, float]
+    whole_test: CleanCount | None
     worst_cases: tuple[WorstCase, ...]
     attacks: tuple[AttackOutcome, ...]
     fired: tuple[CheckResult, ...] | None
@@ -113,6 +115,7 @@ def _summary(record: AuditRecord, *, is_baseline: bool, is_suspect: bool) -> Aud
         n_planned=int(record.settings.get("n_attacks", len(record.attacks))),
         clean_accuracy=clean_accuracy,
         clean_interval=wilson_interval(clean_accuracy, len(record.is_right)),
+        whole_test=record.whole_test,
         worst_cases=tuple(worst_case(record.is_right, record.attacks, norm) for norm in norms_of(record.attacks)),
         attacks=record.attacks,
         fired=None if checks is None else tuple(check for check in checks if not check.passed),

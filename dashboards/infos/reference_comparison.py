@@ -8,7 +8,7 @@ import numpy as np
 from dashboards.fired_checks import fired_checks
 from dashboards.labels import marked_number
 from dashboards.snapshot import StudySnapshot
-from spaces.audit import AttackOutcome, Comparison, black_box, compare, surviving, white_box, worst_case
+from spaces.audit import AttackOutcome, CleanCount, Comparison, black_box, compare, surviving, white_box, worst_case
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from spaces.statistics import wilson_interval
@@ -61,7 +61,8 @@ class ComparedModel:
         label: the trial's number, or the reference's name.
         number: of the trial; None for the reference.
         is_suspect: whether a check fired.
-        clean_interval: 95% Wilson interval of `clean_accuracy`.
+        clean_interval: 95% Wilson interval of `clean_accuracy`, which is that of the attacked test examples.
+        whole_test: clean predictions on the whole test split; None where a version before did not count them.
         views: one for each of "all attacks", "white box" and "black box".
         attacks: each L-inf attack that was run, in its order, with the accuracy at each radius.
     """
@@ -72,6 +73,7 @@ class ComparedModel:
     size_bytes: int
     clean_accuracy: float
     clean_interval: tuple[float, float]
+    whole_test: CleanCount | None
     views: tuple[AttackedView, ...]
     attacks: tuple[tuple[str, tuple[float, ...]], ...]
 
@@ -183,6 +185,7 @@ def _row(
         size_bytes=size_bytes,
         clean_accuracy=clean,
         clean_interval=wilson_interval(clean, len(audit.is_right)),
+        whole_test=audit.whole_test,
         views=tuple(_view(name, audit, reference) for name in _VIEWS),
         attacks=tuple((outcome.name, outcome.accuracy) for outcome in audit.attacks if outcome.norm is Norm.LINF),
     )

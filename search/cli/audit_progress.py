@@ -6,6 +6,7 @@ from rich.console import Console
 
 from search.attacks.audit_clock import AuditProgress
 from search.audit import StoredAudit
+from search.cli.clean_texts import beside_attacked
 from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
 from spaces.audit import AttackOutcome
@@ -31,7 +32,7 @@ class AuditDisplay(LiveDisplay):
         stored = f", {n_stored} of them stored already" if n_stored else ""
         self._print(
             f"audit of {self._what}: {len(record.is_right)} test images, clean accuracy "
-            f"{record.is_right.mean():.3f}, {total} steps{stored}",
+            f"{record.is_right.mean():.3f}{beside_attacked(record.whole_test)}, {total} steps{stored}",
         )
 
     def audit_progressed(self, progress: AuditProgress) -> None:

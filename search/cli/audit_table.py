@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.labels import radius_labels
+from search.cli.clean_texts import beside_attacked
 from search.cli.fitted_tables import print_table
 from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
 from spaces.check_result import CheckResult
@@ -26,7 +27,8 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
     state = "" if record.has_all_attacks else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
     console.print(
         f"audit of trial {record.number} of {study}: {len(record.is_right)} test images"
-        f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}{state}",
+        f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}"
+        f"{beside_attacked(record.whole_test)}{state}",
         highlight=False,
         soft_wrap=True,
     )
@@ -66,6 +68,7 @@ def audited_values(record: AuditRecord | ReferenceRecord) -> dict[str, Any]:
         "is_complete": record.is_complete,
         "n_examples": len(record.is_right),
         "clean_accuracy": float(record.is_right.mean()),
+        "whole_test": None if record.whole_test is None else asdict(record.whole_test),
         "settings": dict(record.settings),
         "worst_case": [asdict(worst_case(record.is_right, record.attacks, norm)) for norm in norms_of(record.attacks)],
         "attacks": [_attack_values(outcome) for outcome in record.attacks],

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import epsilon_labels
+from search.cli.clean_texts import beside_attacked
 from search.cli.fitted_tables import least_width, print_table
 
 _SIGNIFICANT = 0.05
@@ -68,7 +69,7 @@ def _print_class(console: Console, info: ReferenceComparisonInfo, models: Sequen
         return
     console.print(title)
     for model in (info.reference, *models):
-        clean = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
+        clean = f"{_clean_cells(model)[0]}{beside_attacked(model.whole_test)}"
         console.print(f"{model.label}: {model.size_bytes:,} bytes, clean {clean}", highlight=False, soft_wrap=True)
         print_table(console, _narrow_table(info, model))
 
@@ -78,10 +79,10 @@ def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title
     for heading in ("model", "bytes", "clean", "worst case of", *epsilon_labels(info.epsilons), "mean", "points more"):
         table.add_column(heading, justify="left" if heading in ("model", "worst case of") else "right", no_wrap=True)
     for model in (info.reference, *models):
+        clean = _clean_cells(model)
         for index, view in enumerate(model.views):
-            clean = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
-            first = (model.label, f"{model.size_bytes:,}", clean) if index == 0 else ("", "", "")
-            table.add_row(*first, view.name, *_cells(view), f"{view.mean:.3f}", _gain(view))
+            named = (model.label, f"{model.size_bytes:,}") if index == 0 else ("", "")
+            table.add_row(*named, clean[index], view.name, *_cells(view), f"{view.mean:.3f}", _gain(view))
         table.add_section()
     return table
 
@@ -122,6 +123,13 @@ def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]
             table.add_row(label, name, *(f"{value:.3f}" for value in accuracy))
         table.add_section()
     return table
+
+
+def _clean_cells(model: ComparedModel) -> list[str]:
+    """Return for each view what stands in its row: clean accuracy on the attacked images, then on the whole split."""
+    attacked = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
+    whole = "" if model.whole_test is None else f"whole {model.whole_test.accuracy:.3f}"
+    return [attacked, whole, *[""] * (len(model.views) - 2)]
 
 
 def _interval(interval: tuple[float, float]) -> str:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import storage.audit_schema  # noqa: F401 its tables are in Row.metadata once it is imported
 from storage.schema import TABLE_PREFIX, VERSION_TABLE, Row
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from dashboards.snapshot import StudySnapshot
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.candidate import Candidate
 from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
@@ -195,6 +195,7 @@ def make_audit(
     checks: Sequence[CheckResult] | None = (),
     n_planned: int | None = None,
     images: int = 4,
+    whole_test: CleanCount | None = None,
 ) -> AuditRecord:
     """Return an audit of as many examples as `right` has letters; its `images` only tell settings apart."""
     n_attacks = len(attacks) if n_planned is None else n_planned
@@ -205,6 +206,7 @@ def make_audit(
         key="k" * 64,
         settings={"n_attacks": n_attacks, "quick": False, "images": images},
         is_right=np.array([flag == "1" for flag in right]),
+        whole_test=whole_test,
         attacks=tuple(attacks),
         checks=None if checks is None else tuple(checks),
         created_at=START,

@@ -9,6 +9,7 @@ from dashboards.figures.reference_comparison import plot_reference_comparison, s
 from dashboards.infos.reference_comparison import ReferenceComparisonInfo, reference_comparison_info
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
+from spaces.audit import CleanCount
 from spaces.errors import SelectionError
 from storage.reference_models import ReferenceRecord
 from tests.dashboards.builders import START, make_audit, make_measurement, make_outcome, make_snapshot, make_trial
@@ -30,6 +31,7 @@ def make_reference(*, size_bytes: int = 1000, images: int = 4) -> ReferenceRecor
         key="r" * 64,
         settings={"n_attacks": 2, "quick": False, "images": images},
         is_right=np.array([True, True, True, False]),
+        whole_test=CleanCount(n_right=90, n_examples=100),
         attacks=tuple(THEIRS),
         checks=(),
         created_at=START,
@@ -85,6 +87,10 @@ def test_paired_test_counts_the_images_that_one_alone_keeps(info: ReferenceCompa
 def test_clean_accuracy_has_its_interval(info: ReferenceComparisonInfo) -> None:
     assert info.reference.clean_accuracy == 0.75
     assert info.reference.clean_interval == pytest.approx((0.300642, 0.954413), abs=1e-6)
+    whole = info.reference.whole_test
+    assert whole is not None
+    assert (whole.accuracy, whole.interval) == (0.9, pytest.approx((0.825634, 0.944771), abs=1e-6))
+    assert info.models[0].whole_test is None
 
 
 def test_unknown_reference_lists_the_audited_ones(snapshot: StudySnapshot) -> None:
@@ -102,6 +108,7 @@ def test_figure_shows_the_reference_and_the_best_of_each_class(info: ReferenceCo
 
 def test_report_has_a_table_for_each_size_class_or_says_how_to_get_one(snapshot: StudySnapshot) -> None:
     html = "".join(reference_parts(snapshot))
+    assert "90.0% (82.6\N{EN DASH}94.5) of 100" in html
     assert "At most as large as Theirs" in html
     assert "At most a quarter as large as Theirs" in html
     assert "+50.0" in html

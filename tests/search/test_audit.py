@@ -16,7 +16,7 @@ from search.audit_models import AuditModels, sibling_candidate
 from search.audit_records import compare_audits, latest_audit
 from search.data.dataset import Dataset, Split
 from search.models.trained_model import TrainedModel
-from spaces.audit import AttackOutcome, worst_case
+from spaces.audit import AttackOutcome, CleanCount, worst_case
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import INPUT_NORMS, Norm
@@ -157,6 +157,10 @@ def test_interrupted_audit_goes_on_and_ends_with_the_same_matrices(
         assert np.array_equal(first.tried, second.tried)
         assert np.array_equal(first.broken, second.broken)
     assert whole.is_right.mean() > 0.5
+    examples, target = dataset().test, linear_models(model, input_range=(0.0, 1.0)).target
+    n_right = int((target.logits(examples.inputs()).argmax(axis=1) == examples.y).sum())
+    assert whole.whole_test == CleanCount(n_right=n_right, n_examples=len(examples)), "more than the attacked ones"
+    assert len(examples) > IMAGES
     assert any(0 < attack.broken.sum() < attack.broken.size for attack in whole.attacks)
     assert audit(engines[0], studies[0], model, again := Recorder()).id == whole.id
     assert again.finished == again.checks == []

@@ -2,7 +2,7 @@
 
 It has rows in every table.
 
-python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0006.db
+python -m tests.storage.make_schema_fixture tests/storage/fixtures/schema_0007.db
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Engine
 
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRepository
@@ -45,6 +45,7 @@ OUTCOME = AttackOutcome(
     tried=np.array([[1, 1, 1, 0], [0, 1, 1, 0]], bool),
     broken=np.array([[0, 0, 0, 0], [0, 1, 0, 0]], bool),
 )
+WHOLE_TEST = CleanCount(n_right=6, n_examples=8)
 CHECKS = [CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)]
 
 
@@ -75,7 +76,9 @@ def write_fixture(path: Path) -> None:
 
 def _write_audit(audits: AuditRepository, study_id: int) -> None:
     is_right = np.array([True, True, True, False])
-    audit = audits.open_audit(study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    audit = audits.open_audit(
+        study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right, whole_test=WHOLE_TEST
+    )
     audits.save_attack(audit.id, OUTCOME)
     audits.save_checks(audit.id, CHECKS)
 
@@ -83,7 +86,9 @@ def _write_audit(audits: AuditRepository, study_id: int) -> None:
 def _write_reference(references: ReferenceRepository, study_id: int) -> None:
     is_right = np.array([True, True, True, False])
     model = ReferenceModel(name="theirs", title="Theirs", size_bytes=900, source={"file": "theirs.tflite"})
-    record = references.open_reference(study_id, model, key="f" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    record = references.open_reference(
+        study_id, model, key="f" * 64, settings={"n_attacks": 1}, is_right=is_right, whole_test=WHOLE_TEST
+    )
     references.save_attack(record.id, OUTCOME)
     references.save_checks(record.id, CHECKS)
 

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
-from storage.attack_columns import pack, unpack
+from storage.audit_columns import pack, unpack
 from storage.audits import AuditRecord, AuditRepository
 from storage.claims import ClaimRepository
 from storage.records import StudyRecord
 from tests.builders import claim_trial
 
+WHOLE_TEST = CleanCount(n_right=60, n_examples=80)
 RIGHT = np.array([True, True, False] * 7)
 
 
@@ -24,7 +25,9 @@ def audits(engine: Engine, study: StudyRecord) -> AuditRepository:
 
 
 def open_audit(audits: AuditRepository, study: StudyRecord, *, key: str = "k" * 64) -> AuditRecord:
-    return audits.open_audit(study.id, number=0, key=key, settings={"n_attacks": 2}, is_right=RIGHT)
+    return audits.open_audit(
+        study.id, number=0, key=key, settings={"n_attacks": 2}, is_right=RIGHT, whole_test=WHOLE_TEST
+    )
 
 
 def outcome(name: str = "pgd", *, seed: int = 0, distances: bool = False) -> AttackOutcome:
@@ -64,10 +67,11 @@ def test_packed_flags_read_back() -> None:
 def test_audit_reads_back_with_its_attacks_in_order(audits: AuditRepository, study: StudyRecord) -> None:
     opened = open_audit(audits, study)
     assert np.array_equal(opened.is_right, RIGHT)
-    assert (opened.attacks, opened.is_complete) == ((), False)
+    assert (opened.whole_test, opened.attacks, opened.is_complete) == (WHOLE_TEST, (), False)
     for stored in (outcome("pgd"), outcome("art-cw", seed=1, distances=True)):
         audits.save_attack(opened.id, stored)
     (record,) = audits.audits(study.id, number=0)
+    assert record.whole_test == WHOLE_TEST
     assert [attack.name for attack in record.attacks] == ["pgd", "art-cw"]
     assert same(record.attacks[0], outcome("pgd"))
     assert same_distances(record.attacks[1], outcome(distances=True))
@@ -126,7 +130,7 @@ def test_audits_that_begin_together_are_one(audits: AuditRepository, study: Stud
 
 def test_unknown_trial_or_audit_is_refused(audits: AuditRepository, study: StudyRecord) -> None:
     with pytest.raises(SelectionError, match="has no trial 7"):
-        audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT)
+        audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT, whole_test=WHOLE_TEST)
     with pytest.raises(SelectionError, match="no audit has the id 9"):
         audits.save_attack(9, outcome())
     with pytest.raises(SelectionError, match="no audit has the id 9"):

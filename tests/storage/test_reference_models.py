@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from dashboards.snapshot import StudySnapshot
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
@@ -14,6 +14,7 @@ from storage.reference_models import ReferenceModel, ReferenceRecord, ReferenceR
 from storage.repository import Repository
 from tests.builders import create_study
 
+WHOLE_TEST = CleanCount(n_right=6, n_examples=8)
 IS_RIGHT = np.array([True, True, True, False])
 MODEL = ReferenceModel(name="theirs", title="Theirs, int8", size_bytes=900, source={"file": "theirs.tflite"})
 OUTCOME = AttackOutcome(
@@ -28,7 +29,9 @@ OUTCOME = AttackOutcome(
 
 def stored(references: ReferenceRepository, study_id: int, *, key: str = "a" * 64, n_attacks: int = 1) -> int:
     settings = {"n_attacks": n_attacks, "seed": 1}
-    return references.open_reference(study_id, MODEL, key=key, settings=settings, is_right=IS_RIGHT).id
+    return references.open_reference(
+        study_id, MODEL, key=key, settings=settings, is_right=IS_RIGHT, whole_test=WHOLE_TEST
+    ).id
 
 
 def finished(references: ReferenceRepository, study_id: int) -> ReferenceRecord:

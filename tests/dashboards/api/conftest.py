@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from dashboards.api.app import make_api
 from dashboards.api.resources import Resources
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRepository
@@ -92,13 +92,14 @@ PGD = AttackOutcome(
     distances=np.array([0.1, 0.2, np.inf, np.nan], dtype=np.float32),
     elapsed_s=1.0,
 )
+WHOLE_TEST = CleanCount(n_right=6, n_examples=8)
 IS_RIGHT = np.array([True, True, True, False])
 SETTINGS = {"n_attacks": 1, "seed": 0}
 
 
 def write_audit(engine: Engine, study_id: int) -> None:
     audits = AuditRepository(engine)
-    audit = audits.open_audit(study_id, number=0, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    audit = audits.open_audit(study_id, number=0, key="k", settings=SETTINGS, is_right=IS_RIGHT, whole_test=WHOLE_TEST)
     audits.save_attack(audit.id, PGD)
     audits.save_checks(audit.id, [CheckResult(name="c", value=float("inf"), bound=1.0, passed=False)])
 
@@ -106,7 +107,9 @@ def write_audit(engine: Engine, study_id: int) -> None:
 def write_reference(engine: Engine, study_id: int) -> None:
     references = ReferenceRepository(engine)
     model = ReferenceModel(name="published", title="Published", size_bytes=96_000, source={"url": "u"})
-    opened = references.open_reference(study_id, model, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    opened = references.open_reference(
+        study_id, model, key="k", settings=SETTINGS, is_right=IS_RIGHT, whole_test=WHOLE_TEST
+    )
     references.save_attack(opened.id, PGD)
 
 

@@ -97,6 +97,7 @@ def test_front_now_and_at_every_revision(api):
 def test_audits(api, path):
     (audit,) = api.json(path)["audits"]
     assert (audit["number"], audit["n_examples"], audit["clean_accuracy"]) == (0, 4, 0.75)
+    assert audit["whole_test"] == {"n_right": 6, "n_examples": 8, "accuracy": 0.75}
     assert (audit["is_complete"], audit["masking_suspect"]) == (True, True)
     (attack,), (curve,) = audit["attacks"], audit["worst_case"]
     assert attack["accuracy"] == curve["accuracy"] == [0.5, 0.25]

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from search.cli.audit_table import audit_values, print_audit
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.check_result import CheckResult
 from spaces.norms import Norm
 from storage.audits import AuditRecord
@@ -35,6 +35,7 @@ def make_record(*checks: CheckResult) -> AuditRecord:
         key="k",
         settings={"n_attacks": 1, "quick": False},
         is_right=RIGHT,
+        whole_test=CleanCount(n_right=30, n_examples=40),
         attacks=(descending,),
         checks=checks,
         created_at=datetime(2026, 5, 1, tzinfo=UTC),
@@ -70,6 +71,15 @@ def test_audit_without_checks_says_that_they_are_missing() -> None:
     record = replace(make_record(), checks=None)
     assert "masking checks: not computed" in printed(record)
     assert audit_values(record)["checks"] is None
+
+
+def test_clean_accuracy_of_the_whole_test_split_stands_behind_that_of_the_attacked_images() -> None:
+    record = make_record(PASSED)
+    assert "clean accuracy 0.750, whole test split 0.750 (0.60-0.86) of 40" in printed(record)
+    assert audit_values(record)["whole_test"] == {"n_right": 30, "n_examples": 40}
+    uncounted = replace(record, whole_test=None)
+    assert "whole test split" not in printed(uncounted)
+    assert audit_values(uncounted)["whole_test"] is None
 
 
 def test_json_has_the_checks_and_what_was_really_run() -> None:

@@ -13,7 +13,7 @@ from search.cli.audit_table import print_audit
 from search.cli.compare_table import print_comparison
 from search.cli.front_table import print_front
 from search.cli.reference_table import print_references
-from spaces.audit import AttackOutcome
+from spaces.audit import AttackOutcome, CleanCount
 from spaces.norms import Norm
 from storage.reference_models import ReferenceRecord
 from tests.dashboards.builders import (
@@ -47,6 +47,7 @@ REFERENCE = ReferenceRecord(
     key="r" * 64,
     settings={"n_attacks": len(NAMES) + 1, "quick": False, "images": 4},
     is_right=np.array([True] * 4),
+    whole_test=CleanCount(n_right=8_719, n_examples=10_000),
     attacks=outcomes("1000"),
     checks=(),
     created_at=datetime(2026, 5, 1, tzinfo=UTC),
@@ -100,6 +101,7 @@ def test_rows_fit_and_nothing_is_cut(show: Callable[[Console], None], width: int
 def test_each_model_has_its_own_table_where_the_terminal_is_narrow() -> None:
     wide, narrow = (printed(print_a_comparison, width) for width in (200, 60))
     assert any("0.750 (0.30-0.95)" in line for line in wide)
+    assert sum("whole 0.872" in line for line in wide) == 2, "of the reference, in each size class"
     start = narrow.index(next(line for line in narrow if line.startswith("#2: 50,000 bytes, clean 1.000")))
     assert narrow[start + 1].split() == ["within", "all", "attacks", "white", "box", "black", "box"]
     assert narrow[start + 3].split() == ["0.5/255", *["0.750", "0.30-0.95"] * 3]

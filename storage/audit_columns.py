@@ -1,14 +1,54 @@
-"""What an attack did, as the columns of its row and back."""
+"""What an audit and each of its attacks found, as the columns of their rows and back."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.audit import AttackOutcome, Distances, Flags
+from spaces.audit import AttackOutcome, CleanCount, Distances, Flags
+from spaces.check_result import CheckResult
 from spaces.norms import Norm
+from storage.audit_schema import AttackColumns, AuditColumns
 from storage.conversion import plain_json
-from storage.schema import AttackColumns
+
+
+def audit_columns(
+    *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount, created_at: datetime
+) -> dict[str, Any]:
+    """Return the columns of an audit that begins."""
+    return {
+        "key": key,
+        "settings": plain_json(settings),
+        "n_examples": len(is_right),
+        "is_right": pack(is_right),
+        "n_test": whole_test.n_examples,
+        "n_test_right": whole_test.n_right,
+        "created_at": created_at,
+    }
+
+
+def add_whole_test(row: AuditColumns, whole_test: CleanCount) -> None:
+    """Complete the row of a version that did not count the whole test split."""
+    if row.n_test is None:
+        row.n_test, row.n_test_right = whole_test.n_examples, whole_test.n_right
+
+
+def audit_fields(row: AuditColumns, attacks: Sequence[AttackColumns]) -> dict[str, Any]:
+    """Read the columns of an audit and those of its attacks, as fields of `storage.audit_state.AuditState`."""
+    whole_test = None
+    if row.n_test is not None and row.n_test_right is not None:
+        whole_test = CleanCount(n_right=row.n_test_right, n_examples=row.n_test)
+    return {
+        "key": row.key,
+        "settings": row.settings,
+        "is_right": unpack(row.is_right, (row.n_examples,)),
+        "whole_test": whole_test,
+        "attacks": tuple(attack_outcome(attack, row.n_examples) for attack in attacks),
+        "checks": None if row.checks is None else tuple(CheckResult.from_json(check) for check in row.checks),
+        "created_at": row.created_at,
+    }
 
 
 def attack_columns(outcome: AttackOutcome, *, position: int) -> dict[str, Any]:
