@@ -70,6 +70,8 @@ class ParentSpec(Section):
         epochs, learning_rate, batch_size: of the training.
         adversarial_weight, adversarial_epsilon: share of the loss taken on single-step adversarial examples, in
             [0, 1], and their L-inf radius in input units, as in `TrainingSpec`.
+        adversarial_ramp_epochs: epochs in which the radius grows linearly from 0: from random weights a training on
+            attacked examples alone may stay with one answer for all (SVHN does). Andriushchenko and Flammarion 2020.
     """
 
     file: str | None = None
@@ -79,6 +81,7 @@ class ParentSpec(Section):
     batch_size: Count = 128
     adversarial_weight: NonNegative = 0.0
     adversarial_epsilon: Epsilon | None = None
+    adversarial_ramp_epochs: Annotated[int, Field(ge=0)] = 0
 
     @property
     def is_trained(self) -> bool:
@@ -95,12 +98,23 @@ class ParentSpec(Section):
                 f"adversarial_weight = {self.adversarial_weight:g} would be ignored, because the weights of file are "
                 "taken as they are; set tune = true to train on from them, or leave adversarial_weight out"
             )
+        if self.adversarial_ramp_epochs > 0 and self.adversarial_weight == 0:
+            raise ValueError(
+                f"adversarial_ramp_epochs = {self.adversarial_ramp_epochs} would be ignored, because no example is "
+                "attacked; set adversarial_weight > 0, or leave adversarial_ramp_epochs out"
+            )
+        if self.adversarial_ramp_epochs > self.epochs:
+            raise ValueError(
+                f"adversarial_ramp_epochs = {self.adversarial_ramp_epochs} ends after the training, which has epochs = "
+                f"{self.epochs}; the radius would never be reached"
+            )
         return self
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the parent; settings that are off leave no trace, as in `StudySpec.identity`."""
         unused = {"adversarial_weight", "adversarial_epsilon"} if self.adversarial_weight == 0 else set()
         unused |= set() if self.tune else {"tune"}
+        unused |= set() if self.adversarial_ramp_epochs else {"adversarial_ramp_epochs"}
         return self.model_dump(mode="json", exclude=unused)
 
 

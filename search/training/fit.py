@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.training.checkpoint import EpochRecord, FitState
-from search.training.step import StepKind, TrainingStep, cosine_learning_rate
+from search.training.step import StepKind, TrainingStep, cosine_learning_rate, ramp
 from spaces.errors import TrialError
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -48,6 +48,7 @@ class FitPlan:
         jacobian_every: the Jacobian term is taken every k-th step (its weights are multiplied by k).
         jacobian_weights: layer name -> lambda.
         adversarial_weight, adversarial_epsilon: share and radius of adversarial examples.
+        adversarial_ramp_epochs: epochs in which that radius grows linearly from 0.
         n_classes: number of labels.
     """
 
@@ -61,6 +62,7 @@ class FitPlan:
     jacobian_weights: Mapping[str, float] = field(default_factory=dict)
     adversarial_weight: float = 0.0
     adversarial_epsilon: float = 0.0
+    adversarial_ramp_epochs: int = 0
 
 
 class StopRequestedError(Exception):
@@ -144,7 +146,9 @@ def _run_epoch(
             clean=plan.adversarial_weight < 1,
         )
         rate = cosine_learning_rate(plan.learning_rate, step=number, total=plan.epochs * plan.batches_per_epoch)
-        losses.append(step.run(kind, x, y, learning_rate=rate, seed=(plan.seed, number)).numpy())
+        share = ramp(step=number, total=plan.adversarial_ramp_epochs * plan.batches_per_epoch)
+        seed = plan.seed, number
+        losses.append(step.run(kind, x, y, learning_rate=rate, radius_share=share, seed=seed).numpy())
         _check_finite(losses[-1], epoch=epoch, batch=index)
         on_progress(
             FitProgress(

@@ -18,6 +18,7 @@ def parent_plan(spec: StudySpec, dataset: Dataset) -> FitPlan:
         n_classes=dataset.n_classes,
         adversarial_weight=settings.adversarial_weight,
         adversarial_epsilon=settings.adversarial_epsilon or 0.0,
+        adversarial_ramp_epochs=settings.adversarial_ramp_epochs,
     )
 
 

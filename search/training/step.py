@@ -65,6 +65,7 @@ class TrainingStep:
         self._learning_rate = tf.Variable(0.0, trainable=False)
         self._adversarial_weight = tf.Variable(0.0, trainable=False)
         self._adversarial_epsilon = tf.Variable(0.0, trainable=False)
+        self._radius_share = tf.Variable(1.0, trainable=False)
 
     def reset(
         self, *, jacobian_weights: Mapping[str, float], adversarial_weight: float, adversarial_epsilon: float
@@ -87,7 +88,16 @@ class TrainingStep:
         for variable, value in zip(self._optimizer.variables(), optimizer, strict=True):
             variable.assign(value)
 
-    def run(self, kind: StepKind, x: Tensor, y: Tensor, *, learning_rate: float, seed: tuple[int, int]) -> Tensor:
+    def run(
+        self,
+        kind: StepKind,
+        x: Tensor,
+        y: Tensor,
+        *,
+        learning_rate: float,
+        seed: tuple[int, int],
+        radius_share: float = 1.0,
+    ) -> Tensor:
         """Do one step and return the batch's losses: cross-entropy and the Jacobian term.  # [2]
 
         Without clean examples both are taken on the adversarial ones.
@@ -98,10 +108,12 @@ class TrainingStep:
             y: labels.  # [batch]
             learning_rate: of this step.
             seed: of this step's random directions and starts.
+            radius_share: of the adversarial radius, in this step.
         """
         if kind not in self._traces:
             self._traces[kind] = tf.function(lambda *arguments: self._step(kind, *arguments), autograph=False)
         self._learning_rate.assign(learning_rate)
+        self._radius_share.assign(radius_share)
         return self._traces[kind](tf.constant(x), tf.constant(y), tf.constant(seed, tf.int32))
 
     @cached_property
@@ -145,7 +157,7 @@ class TrainingStep:
 
     def _adversarial_examples(self, x: Tensor, y: Tensor, seed: Tensor, *, quantized: bool) -> Tensor:
         """Return single-step examples from a random start within the radius (Wong, Rice and Kolter 2020)."""
-        network, epsilon = self._network, self._adversarial_epsilon
+        network, epsilon = self._network, self._adversarial_epsilon * self._radius_share
         low, high = self._settings.input_range
         noise = tf.random.stateless_uniform(tf.shape(x), seed + _START_SEED, -1.0, 1.0) * epsilon
         # Clipped before the gradient is taken: behind a clip it would be zero, and edge inputs would not move.
@@ -171,3 +183,8 @@ def cosine_learning_rate(base: float, *, step: int, total: int) -> float:
         return base * (step + 1) / warm_up
     progress = (step - warm_up) / max(1, total - warm_up)
     return float(base * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * progress))))
+
+
+def ramp(*, step: int, total: int) -> float:
+    """Return what grows linearly to 1 over `total` steps; 1 from there on, and always where there are none."""
+    return min(1.0, (step + 1) / total) if total else 1.0

@@ -185,8 +185,11 @@ def test_settings_of_the_parent_that_are_off_leave_no_trace_in_the_identity():
     spelled_out = make_spec(parent={"tune": False, "adversarial_weight": 0.0, "adversarial_epsilon": "4/255"})
     assert spelled_out.fingerprint == plain.fingerprint
     robust = make_spec(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255"})
+    ramped = make_spec(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255", "adversarial_ramp_epochs": 1})
     tuned = make_spec(parent={"file": "mine.h5", "tune": True})
-    assert len({item.fingerprint for item in (plain, robust, tuned, make_spec(parent={"file": "mine.h5"}))}) == 4
+    assert (
+        len({item.fingerprint for item in (plain, robust, ramped, tuned, make_spec(parent={"file": "mine.h5"}))}) == 5
+    )
 
 
 def test_identity_of_a_stored_study_is_the_one_it_always_had():
@@ -200,6 +203,11 @@ def test_identity_of_a_stored_study_is_the_one_it_always_had():
         ({"tune": True}, "tune = true needs file"),
         ({"adversarial_weight": 1.0}, "needs adversarial_epsilon"),
         ({"adversarial_weight": 2.0, "adversarial_epsilon": 0.1}, r"must lie in \[0, 1\]; got 2"),
+        ({"adversarial_ramp_epochs": 2}, "adversarial_ramp_epochs = 2 would be ignored"),
+        (
+            {"epochs": 3, "adversarial_weight": 1.0, "adversarial_epsilon": 0.1, "adversarial_ramp_epochs": 4},
+            "= 4 ends after the training, which has epochs = 3",
+        ),
         ({"file": "mine.h5", "adversarial_weight": 1.0, "adversarial_epsilon": 0.1}, "set tune = true"),
     ],
 )

@@ -14,7 +14,7 @@ from search.models.topology_builder import TopologyBuilder
 from search.runtime import tf
 from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.fit import Batch, FitPlan, FitProgress, StopRequestedError, fit
-from search.training.step import StepKind, StepSettings, TrainingStep, cosine_learning_rate
+from search.training.step import StepKind, StepSettings, TrainingStep, cosine_learning_rate, ramp
 from spaces.errors import ArtifactError, TrialError
 from tests.search.models.builders import make_integer_bits, uniform_candidate
 
@@ -277,6 +277,43 @@ def test_learning_rate_schedule_by_hand() -> None:
     assert cosine_learning_rate(0.2, step=0, total=3) == pytest.approx(0.2)
     falling = [cosine_learning_rate(1.0, step=step, total=40) for step in range(2, 40)]
     assert falling == sorted(falling, reverse=True)
+
+
+def test_ramp_rises_to_one_and_stays_there_and_is_none_without_steps() -> None:
+    assert [ramp(step=step, total=4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert ramp(step=0, total=0) == 1.0
+
+
+def test_radius_grows_over_the_epochs_of_the_ramp(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    shares: list[float] = []
+    run = TrainingStep.run
+
+    def recording(self: TrainingStep, *arguments: Any, radius_share: float, **options: Any) -> Any:
+        shares.append(radius_share)
+        return run(self, *arguments, radius_share=radius_share, **options)
+
+    monkeypatch.setattr(TrainingStep, "run", recording)
+    adversarial = {"adversarial_weight": 1.0, "adversarial_epsilon": 0.2}
+    bench.train(epochs=3, adversarial_ramp_epochs=2, **adversarial)
+    assert shares == [*(step / 8 for step in range(1, 9)), *[1.0] * 4]
+    shares.clear()
+    bench.train(epochs=1, **adversarial)
+    assert shares == [1.0] * 4
+
+
+def test_share_of_the_radius_is_the_same_as_a_smaller_radius() -> None:
+    bench = Bench()
+    x, y = next(iter(batches(0)))
+    kind = StepKind(quantized=False, jacobian=False, adversarial=True, clean=False)
+
+    def loss_at(epsilon: float, *, share: float) -> float:
+        bench.network.initialize(1)
+        bench.step.reset(jacobian_weights={}, adversarial_weight=1.0, adversarial_epsilon=epsilon)
+        return float(bench.step.run(kind, x, y, learning_rate=0.01, seed=(1, 2), radius_share=share)[0])
+
+    assert loss_at(0.2, share=0.25) == pytest.approx(loss_at(0.05, share=1.0), rel=1e-5)
+    assert loss_at(0.2, share=1.0) > loss_at(0.2, share=0.25)
 
 
 def test_leaving_out_clean_examples_without_a_share_takes_the_same_step_at_less_cost() -> None:

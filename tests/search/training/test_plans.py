@@ -60,9 +60,9 @@ def test_parent_is_trained_as_a_float_network_with_the_studys_seed_and_no_terms(
 
 def test_adversarial_examples_of_the_parent_are_passed_on():
     content = digits_spec().model_dump(mode="json")
-    content["parent"] |= {"adversarial_weight": 1.0, "adversarial_epsilon": 0.05}
+    content["parent"] |= {"adversarial_weight": 1.0, "adversarial_epsilon": 0.05, "adversarial_ramp_epochs": 3}
     plan = parent_plan(StudySpec.model_validate(content), digits_dataset())
-    assert (plan.adversarial_weight, plan.adversarial_epsilon) == (1.0, 0.05)
+    assert (plan.adversarial_weight, plan.adversarial_epsilon, plan.adversarial_ramp_epochs) == (1.0, 0.05, 3)
 
 
 def test_radius_that_is_searched_is_the_candidates_own():
