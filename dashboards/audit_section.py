@@ -15,6 +15,7 @@ from dashboards.infos import (
 from dashboards.labels import (
     as_sentence,
     format_accuracy,
+    format_interval,
     marked_number,
     norm_title,
     radius_labels,
@@ -54,7 +55,7 @@ def _audited_table(info: AuditsInfo) -> str:
             _trial(audit),
             str(audit.n_examples),
             _effort(audit),
-            f"{format_accuracy(audit.clean_accuracy)} ({_interval(audit.clean_interval)})",
+            f"{format_accuracy(audit.clean_accuracy)} ({format_interval(audit.clean_interval)})",
             whole_test_label(audit.whole_test),
             f"{audit.started_at:%Y-%m-%d %H:%M} UTC",
             _fired(audit),
@@ -85,11 +86,6 @@ def _fired(audit: AuditSummary) -> str:
     return ", ".join(check.name for check in audit.fired) or "none"
 
 
-def _interval(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"
-
-
 def _figure(snapshot: StudySnapshot, chosen: Sequence[int] | None) -> str:
     info = audit_curves_info(snapshot, chosen)
     if info.note:
@@ -114,7 +110,7 @@ def _worst_case_table(info: AuditsInfo, norm: Norm) -> str:
         worst = audit.worst_case(norm)
         if worst is not None:
             cells = {
-                epsilon: f"{format_accuracy(accuracy)} ({_interval(interval)})"
+                epsilon: f"{format_accuracy(accuracy)} ({format_interval(interval)})"
                 for epsilon, accuracy, interval in zip(worst.epsilons, worst.accuracy, worst.intervals, strict=True)
             }
             rows.append([_trial(audit), *(cells.get(epsilon, "") for epsilon in epsilons)])

@@ -60,13 +60,18 @@ def whole_test_label(count: CleanCount | None) -> str:
     """Return the clean accuracy on the whole test split with its 95% interval; nothing where it was not counted."""
     if count is None:
         return ""
-    low, high = count.interval
-    return f"{format_accuracy(count.accuracy)} ({100 * low:.1f}\N{EN DASH}{100 * high:.1f}) of {count.n_examples:,}"
+    return f"{format_accuracy(count.accuracy)} ({format_interval(count.interval)}) of {count.n_examples:,}"
 
 
 def format_accuracy(value: float) -> str:
     """Return a fraction in percent with one decimal."""
     return f"{value:.1%}"
+
+
+def format_interval(interval: tuple[float, float]) -> str:
+    """Return the bounds of a fraction in percent with one decimal, without the sign."""
+    low, high = interval
+    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"
 
 
 def format_jr_weight(value: float) -> str:

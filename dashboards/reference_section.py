@@ -9,7 +9,7 @@ from dashboards.infos.reference_comparison import (
     ReferenceComparisonInfo,
     reference_comparison_info,
 )
-from dashboards.labels import epsilon_labels, format_accuracy, whole_test_label, with_suspect_note
+from dashboards.labels import epsilon_labels, format_accuracy, format_interval, whole_test_label, with_suspect_note
 from dashboards.page_parts import embedded_figure, folded, paragraph, table
 from dashboards.snapshot import StudySnapshot
 
@@ -68,11 +68,11 @@ def _row(model: ComparedModel, view: AttackedView) -> list[str]:
     return [
         model.label,
         f"{model.size_bytes:,}",
-        f"{format_accuracy(model.clean_accuracy)} ({_interval(model.clean_interval)})",
+        f"{format_accuracy(model.clean_accuracy)} ({format_interval(model.clean_interval)})",
         whole_test_label(model.whole_test),
         view.name,
         *(
-            f"{format_accuracy(value)} ({_interval(interval)}){star}"
+            f"{format_accuracy(value)} ({format_interval(interval)}){star}"
             for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
         ),
         format_accuracy(view.mean),
@@ -88,8 +88,3 @@ def _attack_table(info: ReferenceComparisonInfo) -> str:
     ]
     caption = "Accuracy under each attack; that of one on what others have left counts their successes too"
     return table(caption, ["model", "attack", *epsilon_labels(info.epsilons)], rows)
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"

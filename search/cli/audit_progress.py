@@ -6,7 +6,7 @@ from rich.console import Console
 
 from search.attacks.audit_clock import AuditProgress
 from search.audit import StoredAudit
-from search.cli.clean_texts import beside_attacked
+from search.cli.accuracy_texts import beside_attacked
 from search.cli.durations import left_text, rate_text
 from search.cli.live_display import LiveDisplay
 from spaces.audit import AttackOutcome

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.labels import radius_labels
-from search.cli.clean_texts import beside_attacked
+from search.cli.accuracy_texts import beside_attacked
 from search.cli.fitted_tables import print_table
 from spaces.audit import AttackOutcome, Comparison, norms_of, radii, worst_case
 from spaces.check_result import CheckResult

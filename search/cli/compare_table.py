@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import epsilon_labels
-from search.cli.clean_texts import beside_attacked
+from search.cli.accuracy_texts import beside_attacked, interval_text
 from search.cli.fitted_tables import least_width, print_table
 
 _SIGNIFICANT = 0.05
@@ -106,7 +106,7 @@ def _cells(view: AttackedView, *, pattern: str = "{0} ({1}){2}") -> list[str]:
     """Return the accuracy at each radius, its interval and its star, put together as the pattern says."""
     stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
     return [
-        pattern.format(f"{value:.3f}", _interval(interval), star)
+        pattern.format(f"{value:.3f}", interval_text(interval), star)
         for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
     ]
 
@@ -127,13 +127,9 @@ def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]
 
 def _clean_cells(model: ComparedModel) -> list[str]:
     """Return for each view what stands in its row: clean accuracy on the attacked images, then on the whole split."""
-    attacked = f"{model.clean_accuracy:.3f} ({_interval(model.clean_interval)})"
+    attacked = f"{model.clean_accuracy:.3f} ({interval_text(model.clean_interval)})"
     whole = "" if model.whole_test is None else f"whole {model.whole_test.accuracy:.3f}"
     return [attacked, whole, *[""] * (len(model.views) - 2)]
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.2f}-{interval[1]:.2f}"
 
 
 def _gain(view: AttackedView) -> str:
