@@ -56,13 +56,33 @@ class RungRepository:
         measurement: Measurement,
         goes_on: bool,
         decision: Mapping[str, Any],
-        checkpoints: Mapping[str, str],
     ) -> RungRecord:
         """Store a trial's arrival at a rung and return what is stored, whose decision holds.
 
         A trial that was trained from an earlier rung again arrives a second time. The first measurement and decision
-        then stay, because other trials were compared with them; the checkpoint is replaced by the newer one. The
-        arguments are the fields of `RungRecord`.
+        then stay, because other trials were compared with them. The arguments are the fields of `RungRecord`.
+
+        Raises:
+            FencedError: another worker took the trial over; nothing is stored.
+            SelectionError: there is no such trial.
+        """
+        with self._transactions.writing() as session:
+            lock_study(session, lease.study_id)
+            trial = held_row(session, lease)
+            row = session.get(RungRow, (trial.study_id, trial.number, rung))
+            if row is None:
+                row = RungRow(study_id=trial.study_id, number=trial.number, rung=rung, epochs=measurement.epochs)
+                row.measurement, row.decision = plain_json(measurement.to_json()), plain_json(decision)
+                row.goes_on, row.created_at = goes_on, moment(database_seconds(session))
+                session.add(row)
+                session.flush()
+            return _record(row, _checkpoints(session, trial.study_id, trial.number).get((trial.number, rung), {}))
+
+    def keep_checkpoints(self, lease: Lease, rung: int, checkpoints: Mapping[str, str]) -> None:
+        """Store what a trial that is recorded at a rung can be taken up from there, in place of what was stored before.
+
+        Args:
+            checkpoints: file name -> digest of the artifact.
 
         Raises:
             ArtifactError: a digest is no SHA-256.
@@ -74,18 +94,9 @@ class RungRepository:
         with self._transactions.writing() as session:
             lock_study(session, lease.study_id)
             trial = held_row(session, lease)
-            row = session.get(RungRow, (trial.study_id, trial.number, rung))
-            if row is None:
-                row = RungRow(study_id=trial.study_id, number=trial.number, rung=rung, epochs=measurement.epochs)
-                row.measurement, row.decision = plain_json(measurement.to_json()), plain_json(decision)
-                row.goes_on, row.created_at = goes_on, moment(database_seconds(session))
-                session.add(row)
-                session.flush()
             _drop(session, trial.study_id, trial.number, rung)
-            for name, digest in checkpoints.items():
-                session.add(_checkpoint_row(row, name, digest))
-            session.flush()
-            return _record(row, checkpoints)
+            place = {"study_id": trial.study_id, "number": trial.number, "rung": rung}
+            session.add_all(CheckpointRow(**place, name=name, digest=digest) for name, digest in checkpoints.items())
 
     def rungs(self, study_id: int, *, number: int | None = None) -> list[RungRecord]:
         """Return the rungs of a study or of one of its trials, by trial and rung.
@@ -94,14 +105,11 @@ class RungRepository:
             SelectionError: there is no such study.
         """
         query = select(RungRow).where(RungRow.study_id == study_id).order_by(RungRow.number, RungRow.rung)
-        files = select(CheckpointRow).where(CheckpointRow.study_id == study_id)
         if number is not None:
-            query, files = query.where(RungRow.number == number), files.where(CheckpointRow.number == number)
+            query = query.where(RungRow.number == number)
         with self._transactions.reading() as session:
             study_row(session, study_id)
-            checkpoints: dict[tuple[int, int], dict[str, str]] = {}
-            for file in session.scalars(files):
-                checkpoints.setdefault((file.number, file.rung), {})[file.name] = file.digest
+            checkpoints = _checkpoints(session, study_id, number)
             return [_record(row, checkpoints.get((row.number, row.rung), {})) for row in session.scalars(query)]
 
     def measured_at(self, study_id: int, rung: int) -> dict[int, Measurement]:
@@ -127,8 +135,13 @@ def _drop(session: Session, study_id: int, number: int, rung: int | None) -> Non
     session.execute(statement if rung is None else statement.where(CheckpointRow.rung == rung))
 
 
-def _checkpoint_row(row: RungRow, name: str, digest: str) -> CheckpointRow:
-    return CheckpointRow(study_id=row.study_id, number=row.number, rung=row.rung, name=name, digest=digest)
+def _checkpoints(session: Session, study_id: int, number: int | None) -> dict[tuple[int, int], dict[str, str]]:
+    """Return (trial, rung) -> file name -> digest, of one trial where its number is given."""
+    query = select(CheckpointRow).where(CheckpointRow.study_id == study_id)
+    found: dict[tuple[int, int], dict[str, str]] = {}
+    for file in session.scalars(query if number is None else query.where(CheckpointRow.number == number)):
+        found.setdefault((file.number, file.rung), {})[file.name] = file.digest
+    return found
 
 
 def _record(row: RungRow, checkpoints: Mapping[str, str]) -> RungRecord:

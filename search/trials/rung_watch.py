@@ -6,9 +6,9 @@ from dataclasses import asdict
 from search.early_stopping import Decision, RungPoint, RungRule, decide
 from search.evaluation import RungArrival
 from search.training.checkpoint import FitState
-from search.trials.discards import discarding
+from search.trials.discards import discard_late, discarding
 from search.trials.parts import WorkerParts
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, FencedError
 from spaces.objectives import violations
 from storage.claims import Claim
 from storage.records import TrialOutcome, TrialState
@@ -64,35 +64,43 @@ class RungWatch:
     def arrive(self, arrival: RungArrival) -> None:
         """Decide about a training at a rung, and store measurement, decision and state.
 
-        What was stored at an earlier arrival of the same trial holds: others were compared with it.
+        What was stored at an earlier arrival of the same trial holds: others were compared with it. The decision is
+        stored before the state: after a kill in between, the next arrival has no other decision and so the same file,
+        and no file is left that nothing refers to.
 
         Raises:
             StoppedEarlyError: the training ends here.
             ArtifactError: the state cannot be stored.
             FencedError: another worker has the trial now.
         """
-        parts, known = self._parts, self._known.get(arrival.rung)
-        if known is None:
-            decision = self._decide(arrival)
-            goes_on, content = decision.goes_on or parts.spec.early_stopping.mode == "watch", decision.to_json()
-        else:
-            goes_on, content = known.goes_on, dict(known.decision)
-        checkpoints = {_STATE_FILE: parts.artifacts.put(arrival.state.to_bytes())} if goes_on else {}
-        before = set() if known is None else set(known.checkpoints.values()) - set(checkpoints.values())
-        with discarding(parts, before):
-            record = parts.patience(
-                lambda: parts.rungs.record(
-                    self._claim.lease,
-                    arrival.rung,
-                    measurement=arrival.measurement,
-                    goes_on=goes_on,
-                    decision=content,
-                    checkpoints=checkpoints,
-                )
-            )
+        record = self._known.get(arrival.rung) or self._record(arrival)
         if not record.goes_on:
             curve = [asdict(epoch) for epoch in arrival.state.records]
             raise StoppedEarlyError(self._outcome(record, curve=curve, training_s=arrival.training_s))
+        self._keep_state(arrival, record)
+
+    def _record(self, arrival: RungArrival) -> RungRecord:
+        parts, decision = self._parts, self._decide(arrival)
+        return parts.patience(
+            lambda: parts.rungs.record(
+                self._claim.lease,
+                arrival.rung,
+                measurement=arrival.measurement,
+                goes_on=decision.goes_on or parts.spec.early_stopping.mode == "watch",
+                decision=decision.to_json(),
+            )
+        )
+
+    def _keep_state(self, arrival: RungArrival, record: RungRecord) -> None:
+        parts, lease = self._parts, self._claim.lease
+        checkpoints = {_STATE_FILE: parts.artifacts.put(arrival.state.to_bytes())}
+        new = set(checkpoints.values())
+        try:
+            with discarding(parts, set(record.checkpoints.values()) - new):
+                parts.patience(lambda: parts.rungs.keep_checkpoints(lease, arrival.rung, checkpoints))
+        except FencedError:
+            discard_late(parts, lease, new)
+            raise
 
     def _decide(self, arrival: RungArrival) -> Decision:
         parts, number = self._parts, self._claim.trial.number

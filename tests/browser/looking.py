@@ -38,7 +38,7 @@ def settle(page: Page) -> None:
     """Wait until the server has answered everything and every figure of the page is drawn."""
     page.wait_for_selector("h1")
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('[data-dash-is-loading=true]')")
+    page.wait_for_selector("[data-dash-is-loading=true]", state="detached")
 
 
 def violations(page: Page) -> list[str]:

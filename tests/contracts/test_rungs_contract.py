@@ -1,5 +1,7 @@
 """What is kept of every rung, on every database."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 
@@ -32,14 +34,11 @@ def study(engine: Engine) -> StudyRecord:
 def record(
     rungs: RungRepository, lease: Lease, rung: int, *, clean: float = 0.5, goes_on: bool = True, digest: str = A
 ) -> RungRecord:
-    return rungs.record(
-        lease,
-        rung,
-        measurement=build_measurement(clean, 0.25, size_bytes=400),
-        goes_on=goes_on,
-        decision=DECISION,
-        checkpoints={"weights.h5": digest},
+    stored = rungs.record(
+        lease, rung, measurement=build_measurement(clean, 0.25, size_bytes=400), goes_on=goes_on, decision=DECISION
     )
+    rungs.keep_checkpoints(lease, rung, {"weights.h5": digest})
+    return replace(stored, checkpoints={"weights.h5": digest})
 
 
 def test_rung_reads_back_as_it_was_recorded(rungs: RungRepository, claims: ClaimRepository, study: StudyRecord) -> None:
@@ -86,6 +85,8 @@ def test_late_worker_records_no_rung(rungs: RungRepository, claims: ClaimReposit
     assert claims.claim_abandoned(study.id, owner="w2", ttl_s=60.0) is not None
     with pytest.raises(FencedError, match="taken over by 'w2'"):
         record(rungs, late, 0)
+    with pytest.raises(FencedError, match="taken over by 'w2'"):
+        rungs.keep_checkpoints(late, 0, {"weights.h5": A})
     assert rungs.rungs(study.id) == []
 
 
@@ -108,4 +109,4 @@ def test_checkpoints_are_referred_to_until_they_are_dropped(
 def test_text_that_is_no_digest_is_refused(rungs: RungRepository, claims: ClaimRepository, study: StudyRecord) -> None:
     with pytest.raises(ArtifactError, match="64 lower-case"):
         record(rungs, claim_trial(claims, study.id, 0).lease, 0, digest="../secret")
-    assert rungs.rungs(study.id) == []
+    assert [dict(stored.checkpoints) for stored in rungs.rungs(study.id)] == [{}]

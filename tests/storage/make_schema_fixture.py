@@ -99,14 +99,9 @@ def _write_worker(engine: Engine, lease: Lease) -> None:
     workers.join(lease.study_id, worker, within_s=60.0)
     workers.beat(lease.study_id, worker.name, state=WorkerState.TRAINING, number=lease.number)
     ParentLeases(engine).take("p", study_id=lease.study_id, owner=worker.name, ttl_s=60.0)
-    RungRepository(engine).record(
-        lease,
-        0,
-        measurement=build_measurement(0.25, 0.125, size_bytes=400),
-        goes_on=True,
-        decision={"reason": "one of the best"},
-        checkpoints={"state.npz": "d" * 64},
-    )
+    rungs, measurement = RungRepository(engine), build_measurement(0.25, 0.125, size_bytes=400)
+    rungs.record(lease, 0, measurement=measurement, goes_on=True, decision={"reason": "one of the best"})
+    rungs.keep_checkpoints(lease, 0, {"state.npz": "d" * 64})
 
 
 def _write_refinement(refinements: RefinementRepository, study_id: int) -> None:

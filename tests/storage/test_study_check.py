@@ -40,9 +40,9 @@ def digests(engine: Engine, repository: Repository, study: StudyRecord, artifact
         claims.finish(lease, outcome, artifacts={"model.h5": digests[f"model {number}"]})
     lease = claim_trial(claims, study.id, 2).lease
     measurement = build_measurement(0.5, 0.5, size_bytes=500)
-    checkpoints = {"weights.h5": digests["checkpoint"]}
     rungs = RungRepository(engine)
-    rungs.record(lease, 0, measurement=measurement, goes_on=True, decision={}, checkpoints=checkpoints)
+    rungs.record(lease, 0, measurement=measurement, goes_on=True, decision={})
+    rungs.keep_checkpoints(lease, 0, {"weights.h5": digests["checkpoint"]})
     repository.save_parent(study.id, ParentRecord(key="p", digest=digests["parent"], clean_accuracy=0.5, details={}))
     return digests
 

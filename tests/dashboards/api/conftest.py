@@ -62,8 +62,7 @@ def write_study(engine: Engine) -> None:
     claims = ClaimRepository(engine)
     lease = claim_trial(claims, study.id, 0).lease
     RungRepository(engine).record(
-        lease, 0, measurement=build_measurement(0.4, 0.1, size_bytes=500), goes_on=True, decision={"rank": 0},
-        checkpoints={},
+        lease, 0, measurement=build_measurement(0.4, 0.1, size_bytes=500), goes_on=True, decision={"rank": 0}
     )  # fmt: skip
     claims.finish(lease, build_outcome(0.5, 0.25, size_bytes=500), artifacts={"model.h5": DIGEST})
     run_trial(claims, study.id, 1, build_outcome(0.8, 0.1, size_bytes=900))

@@ -4,14 +4,16 @@ Figures at the rungs are those at the end, so who is stopped follows from the ca
 epochs.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 
 from search.early_stopping import Decision, RungPoint, RungRule, decide, replay
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, FencedError
 from storage.records import TrialState
+from tests.builders import build_failure
 from tests.search.trials.processes import ended_process
 from tests.search.worker_bench import EPOCHS, RUNGS, Bench, Killed
 
@@ -146,6 +148,42 @@ def test_decision_to_stop_that_was_stored_before_a_kill_stands(bench, monkeypatc
     assert len(bench.evaluator.trained) == n_trained
 
 
+def test_kill_beside_a_checkpoint_leaves_no_file_though_the_others_have_got_better(bench, monkeypatch):
+    put = bench.artifacts.put
+
+    def put_and_die(content: bytes) -> str:
+        put(content)
+        if len(bench.evaluator.trained) == 3:
+            raise Killed
+        return put(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.artifacts, "put", put_and_die)
+        run_killed(bench)
+    stop = SimpleNamespace(goes_on=False, to_json=lambda: {"reason": "the others have got better"})
+    with monkeypatch.context() as patch:
+        patch.setattr("search.trials.rung_watch.decide", lambda *_, **__: stop)
+        assert bench.worker(trials=3, stopping="rungs").run()
+    assert [record.goes_on for record in bench.rungs.rungs(bench.study.id, number=2)] == [True, False]
+    assert bench.trials()[2].state is TrialState.STOPPED
+    assert bench.kept_models() == {0, 1}  # and no other file is there
+
+
+def test_checkpoint_of_a_worker_that_is_late_is_removed(bench, monkeypatch):
+    keep = bench.rungs.keep_checkpoints
+
+    def keep_late(lease: Any, rung: int, checkpoints: Any) -> None:
+        if lease.number == 2:
+            bench.claims.finish(lease, build_failure("by another worker"), artifacts={})
+            raise FencedError("trial 2 was taken over.")
+        keep(lease, rung, checkpoints)
+
+    monkeypatch.setattr(bench.rungs, "keep_checkpoints", keep_late)
+    assert bench.worker(trials=3, stopping="watch").run()
+    assert bench.trials()[2].state is TrialState.FAILED
+    assert bench.kept_models() == {0, 1}  # and no other file is there
+
+
 def test_checkpoint_that_cannot_be_stored_fails_its_trial(bench, monkeypatch):
     put = bench.artifacts.put
 
@@ -155,7 +193,7 @@ def test_checkpoint_that_cannot_be_stored_fails_its_trial(bench, monkeypatch):
         return put(content)
 
     monkeypatch.setattr(bench.artifacts, "put", put_or_fail)
-    assert bench.worker(trials=3, stopping="rungs").run()
+    assert bench.worker(trials=3, stopping="watch").run()
     assert [record.state for record in bench.trials()] == [
         TrialState.COMPLETE,
         TrialState.FAILED,
