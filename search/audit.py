@@ -41,7 +41,7 @@ class StoredAudit(AuditedModel, Protocol):
 
     @property
     def whole_test(self) -> CleanCount | None:
-        """Clean predictions on the whole test split; None where a version before did not count them."""
+        """Clean predictions on the whole test split; None until they are counted."""
         ...
 
     @property
@@ -56,12 +56,16 @@ StoredT = TypeVar("StoredT", bound=StoredAudit, covariant=True)
 class AuditStore(Protocol[StoredT]):
     """Where the audit of one model is kept."""
 
-    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount) -> StoredT:
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> StoredT:
         """Return the audit of that key with the attacks it has, stored now if it is new."""
         ...
 
     def save_attack(self, audit_id: int, outcome: AttackOutcome) -> None:
         """Store a finished attack; one that is stored already stays."""
+        ...
+
+    def save_whole_test(self, audit_id: int, count: CleanCount) -> None:
+        """Store how many of the whole test split are classified right; what is stored already stays."""
         ...
 
     def save_checks(self, audit_id: int, checks: Sequence[CheckResult]) -> None:
@@ -143,8 +147,11 @@ class Auditor(Generic[StoredT]):
         plan += () if sound is None else waveform_plan(self._effort)
         chosen = stratified_indices(parts.dataset.test.y, self._images, np.random.default_rng(self._seed))
         x, y = parts.dataset.test.inputs(chosen), parts.dataset.test.y[chosen]
-        whole_test = count_clean(models.target, parts.dataset.test)
-        record = self._open(plan, is_right=~is_broken(models.target.logits(x), y), whole_test=whole_test)
+        is_right = ~is_broken(models.target.logits(x), y)
+        record = self._open(plan, is_right)
+        if record.whole_test is None:
+            parts.store.save_whole_test(record.id, count_clean(models.target, parts.dataset.test))
+            record = self._open(plan, is_right)
         epsilons = {Norm(name): tuple(values) for name, values in record.settings["epsilons"].items()}
         target = Target(model=models.target, x=x, y=y, is_right=record.is_right, epsilons=epsilons, seed=self._seed)
         targets = dict.fromkeys(INPUT_NORMS, target)
@@ -164,7 +171,7 @@ class Auditor(Generic[StoredT]):
             checks = audit_checks(audited, on_progress=self._teller(clock))
             parts.store.save_checks(record.id, checks)
             parts.listener.checks_finished(checks, clock.progress(1.0))
-        return self._open(plan, is_right=record.is_right, whole_test=whole_test)
+        return self._open(plan, record.is_right)
 
     def _run_plan(
         self, plan: Sequence[AuditStep], targets: Mapping[Norm, Target], record: StoredAudit, clock: AuditClock
@@ -189,13 +196,10 @@ class Auditor(Generic[StoredT]):
         self._parts.listener.audit_progressed(clock.progress(0.0))
         return lambda fraction: self._parts.listener.audit_progressed(clock.progress(fraction))
 
-    def _open(self, plan: Sequence[AuditStep], *, is_right: Flags, whole_test: CleanCount) -> StoredT:
+    def _open(self, plan: Sequence[AuditStep], is_right: Flags) -> StoredT:
         settings = self._settings(plan)
         return self._parts.store.open(
-            key=audit_key(settings),
-            settings={**settings, "n_attacks": len(plan)},
-            is_right=is_right,
-            whole_test=whole_test,
+            key=audit_key(settings), settings={**settings, "n_attacks": len(plan)}, is_right=is_right
         )
 
     def _settings(self, plan: Sequence[AuditStep]) -> dict[str, Any]:

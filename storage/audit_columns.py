@@ -14,25 +14,14 @@ from storage.audit_schema import AttackColumns, AuditColumns
 from storage.conversion import plain_json
 
 
-def audit_columns(
-    *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount, created_at: datetime
-) -> dict[str, Any]:
+def audit_columns(*, settings: Mapping[str, Any], is_right: Flags, created_at: datetime) -> dict[str, Any]:
     """Return the columns of an audit that begins."""
     return {
-        "key": key,
         "settings": plain_json(settings),
         "n_examples": len(is_right),
         "is_right": pack(is_right),
-        "n_test": whole_test.n_examples,
-        "n_test_right": whole_test.n_right,
         "created_at": created_at,
     }
-
-
-def add_whole_test(row: AuditColumns, whole_test: CleanCount) -> None:
-    """Complete the row of a version that did not count the whole test split."""
-    if row.n_test is None:
-        row.n_test, row.n_test_right = whole_test.n_examples, whole_test.n_right
 
 
 def audit_fields(row: AuditColumns, attacks: Sequence[AttackColumns]) -> dict[str, Any]:

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from spaces.audit import AttackOutcome, CleanCount, Flags
-from spaces.check_result import CheckResult
-from spaces.errors import SelectionError
-from storage.audit_columns import add_whole_test, attack_columns, audit_columns, audit_fields
+from spaces.audit import Flags
+from storage.audit_columns import audit_fields
+from storage.audit_ledger import AuditLedger
 from storage.audit_schema import AuditAttackRow, AuditRow
 from storage.audit_state import AuditState
-from storage.conversion import plain_json
 from storage.repository import utc_now
 from storage.study_rows import trial_row
 from storage.transactions import Transactions
@@ -38,59 +35,29 @@ class AuditRepository:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
         """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
         self._transactions = Transactions(engine)
-        self._clock = clock
+        self._ledger = AuditLedger(
+            self._transactions, AuditRow, AuditAttackRow, owner=AuditAttackRow.audit_id, noun="audit", clock=clock
+        )
+        self.save_attack, self.save_checks = self._ledger.save_attack, self._ledger.save_checks
+        self.save_whole_test = self._ledger.save_whole_test
 
     def open_audit(
-        self,
-        study_id: int,
-        *,
-        number: int,
-        key: str,
-        settings: Mapping[str, Any],
-        is_right: Flags,
-        whole_test: CleanCount,
+        self, study_id: int, *, number: int, key: str, settings: Mapping[str, Any], is_right: Flags
     ) -> AuditRecord:
         """Return the audit of that key with the attacks it has, stored now if it is new.
 
         Raises:
             SelectionError: the study has no such trial.
         """
-        try:
-            with self._transactions.writing() as session:
-                trial_row(session, study_id, number)
-                row = session.scalars(_audit_query(study_id, number, key)).one_or_none()
-                if row is None:
-                    columns = audit_columns(
-                        key=key, settings=settings, is_right=is_right, whole_test=whole_test, created_at=self._clock()
-                    )
-                    row = AuditRow(study_id=study_id, number=number, **columns)
-                    session.add(row)
-                    session.flush()
-                add_whole_test(row, whole_test)
-                return _record(row, _attacks(session, [row.id]).get(row.id, ()))
-        except IntegrityError:  # another process stored it in between
-            audits = [audit for audit in self.audits(study_id, number=number) if audit.key == key]
-            return audits[0]
-
-    def save_attack(self, audit_id: int, outcome: AttackOutcome) -> None:
-        """Store a finished attack; one that is stored already stays."""
-        with self._transactions.writing() as session:
-            if session.get(AuditRow, audit_id, with_for_update=True) is None:
-                raise SelectionError(f"no audit has the id {audit_id}.")
-            if session.get(AuditAttackRow, (audit_id, outcome.name, outcome.norm.value)) is not None:
-                return
-            stored = select(func.count()).where(AuditAttackRow.audit_id == audit_id)
-            columns = attack_columns(outcome, position=session.scalars(stored).one())
-            session.add(AuditAttackRow(audit_id=audit_id, **columns))
-
-    def save_checks(self, audit_id: int, checks: Sequence[CheckResult]) -> None:
-        """Store the checks of an audit; those that are stored already stay."""
-        with self._transactions.writing() as session:
-            row = session.get(AuditRow, audit_id, with_for_update=True)
-            if row is None:
-                raise SelectionError(f"no audit has the id {audit_id}.")
-            if row.checks is None:
-                row.checks = plain_json([check.to_json() for check in checks])
+        audit_id = self._ledger.open(
+            {"study_id": study_id, "number": number, "key": key},
+            settings=settings,
+            is_right=is_right,
+            check=lambda session: trial_row(session, study_id, number),
+        )
+        with self._transactions.reading() as session:
+            row = session.get_one(AuditRow, audit_id)
+            return _record(row, _attacks(session, [row.id]).get(row.id, ()))
 
     def audits(self, study_id: int, *, number: int | None = None) -> list[AuditRecord]:
         """Return the audits of a study or of one trial, oldest first."""
@@ -110,16 +77,13 @@ class TrialAudits:
         """Keep audits of the trial `number` of a study."""
         self._audits, self._study_id, self._number = audits, study_id, number
         self.save_attack, self.save_checks = audits.save_attack, audits.save_checks
+        self.save_whole_test = audits.save_whole_test
 
-    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount) -> AuditRecord:
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> AuditRecord:
         """Return the trial's audit of that key, as `AuditRepository.open_audit`."""
         return self._audits.open_audit(
-            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right, whole_test=whole_test
+            self._study_id, number=self._number, key=key, settings=settings, is_right=is_right
         )
-
-
-def _audit_query(study_id: int, number: int, key: str) -> Any:
-    return select(AuditRow).where(AuditRow.study_id == study_id, AuditRow.number == number, AuditRow.key == key)
 
 
 def _attacks(session: Session, audit_ids: Sequence[int]) -> dict[int, list[AuditAttackRow]]:

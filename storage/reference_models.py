@@ -1,19 +1,17 @@
 """Reference models: networks that others published, audited like a study's trials so that every page can show them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from spaces.audit import AttackOutcome, CleanCount, Flags, radii, worst_case
-from spaces.check_result import CheckResult
-from spaces.errors import SelectionError
+from spaces.audit import Flags, radii, worst_case
 from spaces.norms import Norm
-from storage.audit_columns import add_whole_test, attack_columns, audit_columns, audit_fields
+from storage.audit_columns import audit_fields
+from storage.audit_ledger import AuditLedger
 from storage.audit_schema import ReferenceAttackRow, ReferenceModelRow
 from storage.audit_state import AuditState
 from storage.conversion import plain_json
@@ -84,66 +82,49 @@ class ReferenceRepository:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
         """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
         self._transactions = Transactions(engine)
-        self._clock = clock
+        self._ledger = AuditLedger(
+            self._transactions,
+            ReferenceModelRow,
+            ReferenceAttackRow,
+            owner=ReferenceAttackRow.reference_id,
+            noun="reference model",
+            clock=clock,
+        )
+        self.save_attack, self.save_checks = self._ledger.save_attack, self._ledger.save_checks
+        self.save_whole_test = self._ledger.save_whole_test
 
     def open_reference(
-        self,
-        study_id: int,
-        model: ReferenceModel,
-        *,
-        key: str,
-        settings: Mapping[str, Any],
-        is_right: Flags,
-        whole_test: CleanCount,
+        self, study_id: int, model: ReferenceModel, *, key: str, settings: Mapping[str, Any], is_right: Flags
     ) -> ReferenceRecord:
         """Return the audit of a model under that key with the attacks it has, stored now if it is new.
+
+        What another study of the database has under the same key is taken over, because it is the same audit.
 
         Raises:
             SelectionError: there is no such study.
         """
-        query = select(ReferenceModelRow).where(
-            ReferenceModelRow.study_id == study_id, ReferenceModelRow.name == model.name, ReferenceModelRow.key == key
+        reference_id = self._ledger.open(
+            {"study_id": study_id, "name": model.name, "key": key},
+            settings=settings,
+            is_right=is_right,
+            check=lambda session: study_row(session, study_id),
+            more={"title": model.title, "size_bytes": model.size_bytes, "source": plain_json(model.source)},
         )
-        try:
-            with self._transactions.writing() as session:
-                study_row(session, study_id)
-                row = session.scalars(query).one_or_none()
-                if row is None:
-                    columns = audit_columns(
-                        key=key, settings=settings, is_right=is_right, whole_test=whole_test, created_at=self._clock()
-                    )
-                    row = ReferenceModelRow(
-                        study_id=study_id,
-                        name=model.name,
-                        title=model.title,
-                        size_bytes=model.size_bytes,
-                        source=plain_json(model.source),
-                        **columns,
-                    )
-                    session.add(row)
-                    session.flush()
-                add_whole_test(row, whole_test)
-                return _record(session, row)
-        except IntegrityError:  # another process stored it in between
-            with self._transactions.reading() as session:
-                return _record(session, session.scalars(query).one())
+        with self._transactions.reading() as session:
+            opened = _record(session, session.get_one(ReferenceModelRow, reference_id))
+            furthest = _furthest(session, model.name, key)
+        if len(furthest.attacks) > len(opened.attacks) or (furthest.checks and not opened.checks):
+            self._take_over(reference_id, furthest)
+            return replace(furthest, id=reference_id, study_id=study_id, created_at=opened.created_at)
+        return opened
 
-    def save_attack(self, reference_id: int, outcome: AttackOutcome) -> None:
-        """Store a finished attack; one that is stored already stays."""
-        with self._transactions.writing() as session:
-            _locked(session, reference_id)
-            if session.get(ReferenceAttackRow, (reference_id, outcome.name, outcome.norm.value)) is not None:
-                return
-            stored = select(func.count()).where(ReferenceAttackRow.reference_id == reference_id)
-            columns = attack_columns(outcome, position=session.scalars(stored).one())
-            session.add(ReferenceAttackRow(reference_id=reference_id, **columns))
-
-    def save_checks(self, reference_id: int, checks: Sequence[CheckResult]) -> None:
-        """Store the checks of an audit; those that are stored already stay."""
-        with self._transactions.writing() as session:
-            row = _locked(session, reference_id)
-            if row.checks is None:
-                row.checks = plain_json([check.to_json() for check in checks])
+    def _take_over(self, reference_id: int, furthest: ReferenceRecord) -> None:
+        for outcome in furthest.attacks:
+            self.save_attack(reference_id, outcome)
+        if furthest.whole_test is not None:
+            self.save_whole_test(reference_id, furthest.whole_test)
+        if furthest.checks is not None:
+            self.save_checks(reference_id, furthest.checks)
 
     def references(self, study_id: int) -> list[ReferenceRecord]:
         """Return the newest audit with all its attacks of every reference model of a study, ordered by name."""
@@ -161,21 +142,20 @@ class ReferenceAudits:
         """Keep audits of a model in a study."""
         self._references, self._study_id, self._model = references, study_id, model
         self.save_attack, self.save_checks = references.save_attack, references.save_checks
+        self.save_whole_test = references.save_whole_test
 
-    def open(
-        self, *, key: str, settings: Mapping[str, Any], is_right: Flags, whole_test: CleanCount
-    ) -> ReferenceRecord:
+    def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> ReferenceRecord:
         """Return the model's audit of that key, as `ReferenceRepository.open_reference`."""
         return self._references.open_reference(
-            self._study_id, self._model, key=key, settings=settings, is_right=is_right, whole_test=whole_test
+            self._study_id, self._model, key=key, settings=settings, is_right=is_right
         )
 
 
-def _locked(session: Session, reference_id: int) -> ReferenceModelRow:
-    row = session.get(ReferenceModelRow, reference_id, with_for_update=True)
-    if row is None:
-        raise SelectionError(f"no reference model has the id {reference_id}.")
-    return row
+def _furthest(session: Session, name: str, key: str) -> ReferenceRecord:
+    """Return the audit of a model under a key, which some study has begun, that has most of its attacks and checks."""
+    query = select(ReferenceModelRow).where(ReferenceModelRow.name == name, ReferenceModelRow.key == key)
+    records = [_record(session, row) for row in session.scalars(query.order_by(ReferenceModelRow.id))]
+    return max(records, key=lambda record: (len(record.attacks), record.checks is not None))
 
 
 def _record(session: Session, row: ReferenceModelRow) -> ReferenceRecord:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from search.attacks.base import Classifier, Inputs, Labels
 from search.attacks.losses import Backward, Loss
+from search.threads import available_cpus
 from spaces.errors import DataError, SetupError
 
 _BATCH = 256
@@ -58,7 +59,7 @@ class LitertClassifier:
 
         self._twin, self._to_raw = twin, to_raw
         self._classes = None if classes is None else list(classes)
-        self._interpreter: Any = Interpreter(model_content=content)
+        self._interpreter: Any = Interpreter(model_content=content, num_threads=available_cpus())
         self._input, self._output = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._n_allocated = 0
 

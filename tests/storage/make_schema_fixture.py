@@ -76,9 +76,8 @@ def write_fixture(path: Path) -> None:
 
 def _write_audit(audits: AuditRepository, study_id: int) -> None:
     is_right = np.array([True, True, True, False])
-    audit = audits.open_audit(
-        study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right, whole_test=WHOLE_TEST
-    )
+    audit = audits.open_audit(study_id, number=0, key="c" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    audits.save_whole_test(audit.id, WHOLE_TEST)
     audits.save_attack(audit.id, OUTCOME)
     audits.save_checks(audit.id, CHECKS)
 
@@ -86,9 +85,8 @@ def _write_audit(audits: AuditRepository, study_id: int) -> None:
 def _write_reference(references: ReferenceRepository, study_id: int) -> None:
     is_right = np.array([True, True, True, False])
     model = ReferenceModel(name="theirs", title="Theirs", size_bytes=900, source={"file": "theirs.tflite"})
-    record = references.open_reference(
-        study_id, model, key="f" * 64, settings={"n_attacks": 1}, is_right=is_right, whole_test=WHOLE_TEST
-    )
+    record = references.open_reference(study_id, model, key="f" * 64, settings={"n_attacks": 1}, is_right=is_right)
+    references.save_whole_test(record.id, WHOLE_TEST)
     references.save_attack(record.id, OUTCOME)
     references.save_checks(record.id, CHECKS)
 

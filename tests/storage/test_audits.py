@@ -25,9 +25,7 @@ def audits(engine: Engine, study: StudyRecord) -> AuditRepository:
 
 
 def open_audit(audits: AuditRepository, study: StudyRecord, *, key: str = "k" * 64) -> AuditRecord:
-    return audits.open_audit(
-        study.id, number=0, key=key, settings={"n_attacks": 2}, is_right=RIGHT, whole_test=WHOLE_TEST
-    )
+    return audits.open_audit(study.id, number=0, key=key, settings={"n_attacks": 2}, is_right=RIGHT)
 
 
 def outcome(name: str = "pgd", *, seed: int = 0, distances: bool = False) -> AttackOutcome:
@@ -67,11 +65,10 @@ def test_packed_flags_read_back() -> None:
 def test_audit_reads_back_with_its_attacks_in_order(audits: AuditRepository, study: StudyRecord) -> None:
     opened = open_audit(audits, study)
     assert np.array_equal(opened.is_right, RIGHT)
-    assert (opened.whole_test, opened.attacks, opened.is_complete) == (WHOLE_TEST, (), False)
+    assert (opened.whole_test, opened.attacks, opened.is_complete) == (None, (), False)
     for stored in (outcome("pgd"), outcome("art-cw", seed=1, distances=True)):
         audits.save_attack(opened.id, stored)
     (record,) = audits.audits(study.id, number=0)
-    assert record.whole_test == WHOLE_TEST
     assert [attack.name for attack in record.attacks] == ["pgd", "art-cw"]
     assert same(record.attacks[0], outcome("pgd"))
     assert same_distances(record.attacks[1], outcome(distances=True))
@@ -94,6 +91,13 @@ def test_first_of_two_results_of_one_attack_stays(audits: AuditRepository, study
     audits.save_attack(record.id, outcome(seed=1))
     (stored,) = open_audit(audits, study).attacks
     assert same(stored, outcome(seed=0))
+
+
+def test_first_count_of_the_whole_test_split_stays(audits: AuditRepository, study: StudyRecord) -> None:
+    record = open_audit(audits, study)
+    audits.save_whole_test(record.id, WHOLE_TEST)
+    audits.save_whole_test(record.id, CleanCount(n_right=0, n_examples=WHOLE_TEST.n_examples))
+    assert open_audit(audits, study).whole_test == WHOLE_TEST
 
 
 def check(name: str, *, passed: bool) -> CheckResult:
@@ -130,8 +134,10 @@ def test_audits_that_begin_together_are_one(audits: AuditRepository, study: Stud
 
 def test_unknown_trial_or_audit_is_refused(audits: AuditRepository, study: StudyRecord) -> None:
     with pytest.raises(SelectionError, match="has no trial 7"):
-        audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT, whole_test=WHOLE_TEST)
+        audits.open_audit(study.id, number=7, key="k", settings={}, is_right=RIGHT)
     with pytest.raises(SelectionError, match="no audit has the id 9"):
         audits.save_attack(9, outcome())
     with pytest.raises(SelectionError, match="no audit has the id 9"):
         audits.save_checks(9, [])
+    with pytest.raises(SelectionError, match="no audit has the id 9"):
+        audits.save_whole_test(9, WHOLE_TEST)

@@ -182,7 +182,8 @@ def test_audit_of_before_the_whole_test_split_was_counted_is_completed_when_it_i
     (stored,) = audits.audits(1)
     assert stored.whole_test is None
     counted = CleanCount(n_right=6, n_examples=8)
-    again = audits.open_audit(1, number=0, key=stored.key, settings={}, is_right=stored.is_right, whole_test=counted)
+    audits.save_whole_test(stored.id, counted)
+    again = audits.open_audit(1, number=0, key=stored.key, settings={}, is_right=stored.is_right)
     assert (again.id, again.whole_test, len(again.attacks)) == (stored.id, counted, 1)
     assert audits.audits(1)[0].whole_test == counted
     engine.dispose()

@@ -1,5 +1,7 @@
 """Reference models: stored with every example, shown when all their attacks are done."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine
@@ -29,9 +31,7 @@ OUTCOME = AttackOutcome(
 
 def stored(references: ReferenceRepository, study_id: int, *, key: str = "a" * 64, n_attacks: int = 1) -> int:
     settings = {"n_attacks": n_attacks, "seed": 1}
-    return references.open_reference(
-        study_id, MODEL, key=key, settings=settings, is_right=IS_RIGHT, whole_test=WHOLE_TEST
-    ).id
+    return references.open_reference(study_id, MODEL, key=key, settings=settings, is_right=IS_RIGHT).id
 
 
 def finished(references: ReferenceRepository, study_id: int) -> ReferenceRecord:
@@ -83,6 +83,24 @@ def test_references_belong_to_their_study(engine: Engine) -> None:
     empty = StudySnapshot(study=study, trials=(), front_numbers=(), revisions=())
     assert empty.references == ()
     assert [item.id for item in empty.with_references(references).references] == [record.id]
+
+
+def test_audit_that_another_study_has_is_taken_over_as_far_as_it_is(engine: Engine) -> None:
+    repository, references = Repository(engine), ReferenceRepository(engine)
+    study, other = create_study(repository), create_study(repository, name="other")
+    first = stored(references, study.id, n_attacks=2)
+    references.save_attack(first, OUTCOME)
+    second = stored(references, other.id, n_attacks=2)
+    assert second != first
+    references.save_attack(first, replace(OUTCOME, name="square"))
+    references.save_whole_test(first, WHOLE_TEST)
+    references.save_checks(first, [])
+    again = references.open_reference(other.id, MODEL, key="a" * 64, settings={}, is_right=IS_RIGHT)
+    (record,) = references.references(other.id)
+    assert again.id == record.id == second
+    assert [attack.name for attack in record.attacks] == [attack.name for attack in again.attacks] == ["pgd", "square"]
+    assert (record.study_id, again.study_id, record.whole_test, record.checks) == (other.id, other.id, WHOLE_TEST, ())
+    assert stored(references, other.id, key="b" * 64) != second, "another key is another audit"
 
 
 def test_reference_compares_with_any_audit_of_the_same_examples(engine: Engine) -> None:

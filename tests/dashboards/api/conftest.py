@@ -98,7 +98,8 @@ SETTINGS = {"n_attacks": 1, "seed": 0}
 
 def write_audit(engine: Engine, study_id: int) -> None:
     audits = AuditRepository(engine)
-    audit = audits.open_audit(study_id, number=0, key="k", settings=SETTINGS, is_right=IS_RIGHT, whole_test=WHOLE_TEST)
+    audit = audits.open_audit(study_id, number=0, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    audits.save_whole_test(audit.id, WHOLE_TEST)
     audits.save_attack(audit.id, PGD)
     audits.save_checks(audit.id, [CheckResult(name="c", value=float("inf"), bound=1.0, passed=False)])
 
@@ -106,9 +107,8 @@ def write_audit(engine: Engine, study_id: int) -> None:
 def write_reference(engine: Engine, study_id: int) -> None:
     references = ReferenceRepository(engine)
     model = ReferenceModel(name="published", title="Published", size_bytes=96_000, source={"url": "u"})
-    opened = references.open_reference(
-        study_id, model, key="k", settings=SETTINGS, is_right=IS_RIGHT, whole_test=WHOLE_TEST
-    )
+    opened = references.open_reference(study_id, model, key="k", settings=SETTINGS, is_right=IS_RIGHT)
+    references.save_whole_test(opened.id, WHOLE_TEST)
     references.save_attack(opened.id, PGD)
 
 
