@@ -68,6 +68,13 @@ def format_accuracy(value: float) -> str:
     return f"{value:.1%}"
 
 
+def format_gain(gain: float | None, interval: tuple[float, float] | None) -> str:
+    """Return by how many points one accuracy is above another and how far its bounds are; "" where none is compared."""
+    if gain is None or interval is None:
+        return ""
+    return f"{100 * gain:+.1f} \N{PLUS-MINUS SIGN}{50 * (interval[1] - interval[0]):.1f}"
+
+
 def format_interval(interval: tuple[float, float]) -> str:
     """Return the bounds of a fraction in percent with one decimal, without the sign."""
     low, high = interval

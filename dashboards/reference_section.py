@@ -9,7 +9,7 @@ from dashboards.infos.reference_comparison import (
     ReferenceComparisonInfo,
     reference_comparison_info,
 )
-from dashboards.labels import epsilon_labels, format_accuracy, format_interval, whole_test_label, with_suspect_note
+from dashboards.labels import epsilon_labels, format_accuracy, format_gain, format_interval, whole_test_label
 from dashboards.page_parts import embedded_figure, folded, paragraph, table
 from dashboards.snapshot import StudySnapshot
 
@@ -45,6 +45,9 @@ def _parts(info: ReferenceComparisonInfo, *, is_synthetic: bool) -> list[str]:
         _table(info, info.a_quarter, f"At most a quarter as large as {info.title}"),
         folded(f"Every L-inf attack beside {info.title}", _attack_table(info)),
     ]
+    doubts = [f"{model.label}: {line}" for model in (info.reference, *info.models) for line in model.doubts]
+    if doubts:
+        parts.append(paragraph(f"? {'; '.join(doubts)}."))
     if info.left_out:
         numbers = ", ".join(f"#{number}" for number in info.left_out)
         parts.append(paragraph(f"Of the front, without a finished audit of the same images and attacks: {numbers}."))
@@ -58,15 +61,16 @@ def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], capti
     head = ["model", "bytes", *clean, "worst case of", *labels, "mean", "points more"]
     full = (
         f"{caption}: worst case within each L-inf radius on {info.n_examples} test images, in brackets its 95% Wilson "
-        f"interval; * the reference keeps other images right (McNemar's mid-p below {_SIGNIFICANT:g})"
+        f"interval, behind the points that of the paired difference; * the reference keeps other images right "
+        f"(McNemar's mid-p below {_SIGNIFICANT:g})"
     )
-    return table(with_suspect_note(full, has_suspects=any(model.is_suspect for model in models)), head, rows)
+    return table(full, head, rows)
 
 
 def _row(model: ComparedModel, view: AttackedView) -> list[str]:
     stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
     return [
-        model.label,
+        model.marked_label,
         f"{model.size_bytes:,}",
         f"{format_accuracy(model.clean_accuracy)} ({format_interval(model.clean_interval)})",
         whole_test_label(model.whole_test),
@@ -76,13 +80,13 @@ def _row(model: ComparedModel, view: AttackedView) -> list[str]:
             for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
         ),
         format_accuracy(view.mean),
-        "" if view.mean_gain is None else f"{100 * view.mean_gain:+.1f}",
+        format_gain(view.mean_gain, view.gain_interval),
     ]
 
 
 def _attack_table(info: ReferenceComparisonInfo) -> str:
     rows = [
-        [model.label, name, *(format_accuracy(value) for value in accuracy)]
+        [model.marked_label, name, *(format_accuracy(value) for value in accuracy)]
         for model in (info.reference, *info.models)
         for name, accuracy in model.attacks
     ]

@@ -38,7 +38,7 @@ from dashboards.page_parts import banner, embedded_figure, facts, heading, page,
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
 from spaces.errors import ExportError
-from storage.records import TrialState
+from storage.records import StudyRecord, TrialState
 
 
 def write_report(snapshot: StudySnapshot, path: Path, *, chosen: Sequence[int] | None = None) -> Path:
@@ -89,6 +89,12 @@ def report_html(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None)
     return page(title=f"Study {study.name}", body="".join(body))
 
 
+def _data_fact(study: StudyRecord) -> str:
+    fingerprint = str(study.data.get("fingerprint", "unknown"))[:12]
+    facts = (str(study.data.get("name", "unnamed")), study.data_note, f"fingerprint {fingerprint}")
+    return ", ".join(fact for fact in facts if fact)
+
+
 def _facts(snapshot: StudySnapshot) -> list[tuple[str, str]]:
     study, spec = snapshot.study, snapshot.spec
     counts = ", ".join(f"{snapshot.count(state)} {state.value}" for state in TrialState)
@@ -99,10 +105,7 @@ def _facts(snapshot: StudySnapshot) -> list[tuple[str, str]]:
         for item in spec.objective_values()
     )
     return [
-        (
-            "Data",
-            f"{study.data.get('name', 'unnamed')}, fingerprint {str(study.data.get('fingerprint', 'unknown'))[:12]}",
-        ),
+        ("Data", _data_fact(study)),
         ("Trials", f"{counts}; budget {spec.budget.trials}"),
         ("Front", f"{last.size} trials after revision {last.revision}" if last else "no history yet"),
         ("Hypervolume", f"{last.hypervolume:,.6g}" if last else "none yet"),

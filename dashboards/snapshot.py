@@ -24,7 +24,8 @@ class StudySnapshot:
         revisions: the history of the front, ascending.
         baselines: numbers of the trials without a choice: widest bits without and with Jacobian terms.
         audits: every audit of the study, oldest first; empty until `with_audits` has read them.
-        references: audited reference models, ordered by name; empty until `with_references` has read them.
+        reference_audits: every finished audit of a reference model, by name, the newest last; empty until
+            `with_references` has read them.
     """
 
     study: StudyRecord
@@ -33,7 +34,7 @@ class StudySnapshot:
     revisions: tuple[RevisionRecord, ...]
     baselines: tuple[int, ...] = (0, 1)
     audits: tuple[AuditRecord, ...] = ()
-    references: tuple[ReferenceRecord, ...] = ()
+    reference_audits: tuple[ReferenceRecord, ...] = ()
 
     def with_audits(self, audits: AuditRepository) -> "StudySnapshot":
         """Return the same study with the audits that the repository has of it.
@@ -49,7 +50,7 @@ class StudySnapshot:
         Raises:
             StorageError: the database fails.
         """
-        return replace(self, references=tuple(references.references(self.study.id)))
+        return replace(self, reference_audits=tuple(references.references(self.study.id)))
 
     @property
     def spec(self) -> StudySpec:
@@ -84,6 +85,18 @@ class StudySnapshot:
         """Return trial number -> its newest finished audit of another audit's examples, radii and attacks."""
         alike = [item for item in self.audits if item.has_all_attacks and not differing_settings(item, other)]
         return {record.number: record for record in alike}
+
+    @property
+    def references(self) -> tuple[ReferenceRecord, ...]:
+        """Of each reference model the audit that most trials of the front compare with, of equals the newest."""
+        chosen: dict[str, ReferenceRecord] = {}
+        for record in self.reference_audits:
+            if record.name not in chosen or self._n_like(record) >= self._n_like(chosen[record.name]):
+                chosen[record.name] = record
+        return tuple(chosen.values())
+
+    def _n_like(self, other: AuditedModel) -> int:
+        return len(self.latest_audits_like(other).keys() & set(self.front_numbers))
 
     @property
     def measured_baselines(self) -> tuple[int, ...]:

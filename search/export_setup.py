@@ -1,5 +1,6 @@
 """Puts exports together from the trials that were chosen, their stored models and the study's data."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 from search.bootstrap import Memory
 from search.exporters.bundle import BundleRequest, bundle_folder, check_formats, load_for_export, write_bundle
 from search.exporters.context import ExportData
-from search.study_data import check_same_data, load_data
+from search.study_data import difference_in_data, load_data
 from spaces.spec_files import parse_spec
 from spaces.targets import Target
 from spaces.work_steps import OnSteps, WorkSteps
 from storage.records import StudyRecord, TrialRecord
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ def export_trials(memory: Memory, options: ExportOptions, on_steps: OnSteps) -> 
 
     Raises:
         DataError: the data are not to be had.
-        StudyMismatchError: they are not those of the study.
+        StudyMismatchError: they are of another kind than those of the study.
         ExportError, ArtifactError: as in `write_bundle`.
     """
     study = options.study
@@ -56,11 +59,13 @@ def export_trials(memory: Memory, options: ExportOptions, on_steps: OnSteps) -> 
         load_for_export(study, trial, target, digests=digests[trial.number], artifacts=memory.artifacts)
     on_steps(WorkSteps(what="reading the study's data", noun="steps"))
     dataset = load_data(spec, data_dir=options.data_dir, synthetic=study.is_synthetic)
-    check_same_data(study, dataset)
+    note = difference_in_data(study, dataset)
+    if note:
+        _log.warning("%s", note)
     request = BundleRequest(
         formats=options.formats,
         out=options.out,
-        data=ExportData.choose(dataset, spec, examples=options.examples),
+        data=ExportData.choose(dataset, spec, examples=options.examples, note=note),
         target=target,
     )
     for position, trial in enumerate(options.trials):

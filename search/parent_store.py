@@ -44,12 +44,13 @@ class ParentStore:
 
     def key(self, choices: Mapping[str, float]) -> str:
         """Return a digest of everything that the parent of a topology with these choices is made from."""
+        data = self._spec.data
         made_from = {
             "topology": self._spec.topology.model_dump(mode="json", exclude={"width"}),
             "choices": dict(choices),
             "parent": self._spec.parent.identity(),
             "data": self._dataset.fingerprint,
-            "augmentation": [self._spec.data.flip, self._spec.data.shift_pixels],
+            "augmentation": [data.flip, data.shift_pixels, *([data.shift_frames] if data.shift_frames else [])],
             "weight_decay": self._spec.training.weight_decay,
             "seed": self._spec.seed,
         }

@@ -1,6 +1,8 @@
-"""How sure measured fractions are: intervals of one, and a test between two on the same examples."""
+"""How sure measured fractions are: intervals of one, and of and a test between two on the same examples."""
 
 import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
 
 from spaces.errors import SpecError
 
@@ -25,6 +27,23 @@ def wilson_interval(fraction: float, n_examples: int) -> tuple[float, float]:
     spread = math.sqrt(fraction * (1 - fraction) / n_examples + square / (4 * n_examples))
     half = _Z_95 * spread / (1 + square)
     return max(0.0, center - half), min(1.0, center + half)
+
+
+def paired_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """Return the 95% interval of a mean difference between two models on the same examples.
+
+    Normal approximation: mean +- z s / sqrt(n), with s the standard deviation of the differences and z = 1.96.
+
+    Args:
+        differences: what the first model has more than the second on each example, in [-1, 1].
+
+    Raises:
+        SpecError: there are fewer than two examples.
+    """
+    if len(differences) < 2:
+        raise SpecError(f"an interval of a mean difference needs two examples or more; got {len(differences)}.")
+    mean, half = fmean(differences), _Z_95 * stdev(differences) / math.sqrt(len(differences))
+    return mean - half, mean + half
 
 
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:

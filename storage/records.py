@@ -54,6 +54,11 @@ class StudyRecord:
         """Whether the study ran on synthetic images, a dry run whose figures mean nothing."""
         return bool(self.data.get("is_synthetic", False))
 
+    @property
+    def data_note(self) -> str:
+        """What a reader of the figures has to know of the data, as a sentence or a part of one; empty for nothing."""
+        return str(self.data.get("note", ""))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:

@@ -127,12 +127,12 @@ class ReferenceRepository:
             self.save_checks(reference_id, furthest.checks)
 
     def references(self, study_id: int) -> list[ReferenceRecord]:
-        """Return the newest audit with all its attacks of every reference model of a study, ordered by name."""
-        query = select(ReferenceModelRow).where(ReferenceModelRow.study_id == study_id).order_by(ReferenceModelRow.id)
+        """Return the audits of a study's reference models that have all their attacks, by name, the newest last."""
+        query = select(ReferenceModelRow).where(ReferenceModelRow.study_id == study_id)
+        query = query.order_by(ReferenceModelRow.name, ReferenceModelRow.id)
         with self._transactions.reading() as session:
             records = [_record(session, row) for row in session.scalars(query).all()]
-        newest = {record.name: record for record in records if record.attacks and record.has_all_attacks}
-        return [newest[name] for name in sorted(newest)]
+        return [record for record in records if record.attacks and record.has_all_attacks]
 
 
 class ReferenceAudits:

@@ -108,7 +108,7 @@ class Resources:
         return work_models.Refinements(refinements=[work_models.Refinement.of(run) for run in runs])
 
     def list_references(self, study: str) -> audit_models.References:
-        """Return the newest finished audit of every reference model."""
+        """Return the finished audits of the reference models."""
         records = self.references.references(self._study(study).id)
         return audit_models.References(references=[audit_models.Reference.of(record) for record in records])
 

@@ -30,6 +30,7 @@ class Study(Answer):
     name: str
     data: str
     is_synthetic: bool = Field(description="A dry run on drawn images, whose figures mean nothing.")
+    data_note: str = Field(description="What a reader of the figures has to know of the data; empty for nothing.")
     trial_budget: int | None
     trials: dict[TrialState, int]
     workers_alive: int
@@ -47,6 +48,7 @@ class Study(Answer):
             name=study.name,
             data=str(study.data.get("name", "")),
             is_synthetic=study.is_synthetic,
+            data_note=study.data_note,
             trial_budget=study.spec.get("budget", {}).get("trials"),
             trials=dict(progress.counts),
             workers_alive=workers_alive,

@@ -43,7 +43,7 @@ def shown_models(info: ReferenceComparisonInfo) -> tuple[ComparedModel, ...]:
 
 
 def _curve(info: ReferenceComparisonInfo, model: ComparedModel, view: AttackedView, style: CurveStyle) -> go.Scatter:
-    name = f"{model.label}, {model.size_bytes:,} B"
+    name = f"{model.marked_label}, {model.size_bytes:,} B"
     return go.Scatter(
         x=info.epsilons,
         y=view.accuracy,

@@ -47,7 +47,7 @@ def _point(record: ReferenceRecord, objectives: tuple[Objective, ...], grid: tup
         f"on {record.n_examples} test images, under audit",
     )
     return FixedPoint(
-        name=f"reference: {record.title}",
+        name=f"reference, by its audit: {record.title}",
         values=tuple(values.get(objective.name) for objective in objectives),
         hover=hover,
     )

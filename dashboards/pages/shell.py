@@ -156,7 +156,7 @@ def _study_head(source: StudySource, place: Place) -> Component:
         for page, title in _TITLES.items()
     ]
     here = [] if place.page is not Page.TRIAL else [html.Span(f"Trial {place.number}", className="page-tab here")]
-    is_synthetic = source.services.repository.get_study(place.study).is_synthetic
+    study = source.services.repository.get_study(place.study)
     warning = html.P("Synthetic data: a dry run of the pipeline, the figures mean nothing.", className="banner")
     return html.Div(
         [
@@ -175,7 +175,8 @@ def _study_head(source: StudySource, place: Place) -> Component:
                 ],
                 className="headline",
             ),
-            *([warning] if is_synthetic else []),
+            *([warning] if study.is_synthetic else []),
+            *([note(f"Data: {study.data_note}")] if study.data_note else []),
             html.Nav([*links, *here], className="tabs", **aria(label="Pages of the study")),
         ]
     )

@@ -34,7 +34,7 @@ class _Kept:
     revisions: tuple[RevisionRecord, ...] = ()
     records: dict[int, TrialRecord] = field(default_factory=dict)
     audits: tuple[AuditRecord, ...] = ()
-    references: tuple[ReferenceRecord, ...] = ()
+    reference_audits: tuple[ReferenceRecord, ...] = ()
     audits_read_at: float = float("-inf")
     importance: tuple[str, ImportanceInfo] | None = None
 
@@ -90,7 +90,7 @@ class StudySource:
                 revisions=kept.revisions,
                 baselines=BASELINE_NUMBERS,
                 audits=kept.audits,
-                references=kept.references,
+                reference_audits=kept.reference_audits,
             )
             return StudyView(trials=kept.summaries, details=details)
 
@@ -156,5 +156,5 @@ class StudySource:
         if monotonic() - kept.audits_read_at > _AUDITS_FOR_S:
             kept.audits = tuple(self.services.audits.audits(study_id))
             references = self.services.references
-            kept.references = () if references is None else tuple(references.references(study_id))
+            kept.reference_audits = () if references is None else tuple(references.references(study_id))
             kept.audits_read_at = monotonic()

@@ -32,6 +32,7 @@ def audit(
     from search.audit_records import compare_audits, latest_audit
     from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
+    from search.cli.data_notes import print_data_note
     from search.selection import select_trial
 
     memory = open_memory(storage)
@@ -54,6 +55,7 @@ def audit(
         return
     console = results()
     print_audit(console, study, found)
+    print_data_note(console, record)
     if other is not None and compared is not None:
         print_comparison(console, found.number, other.number, compared)
 

@@ -30,22 +30,28 @@ def compare(
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
+    from search.cli.data_notes import print_data_note
 
     memory = open_memory(storage)
+    key = None
     if images is not None:
-        _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
+        key = _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
     snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
-    info = reference_comparison_info(snapshot, reference)
+    info = reference_comparison_info(snapshot, reference, key=key)
     if as_json:
         write_json(comparison_values(info))
         return
     print_comparison(results(), study, info)
+    print_data_note(results(), snapshot.study)
 
 
 def _audit_missing(
     memory: "Memory", study: str, reference: str, *, data_dir: Path | None, images: int, quick: bool, quiet: bool
-) -> None:
-    """Run the audits of the reference and of the front that are not finished; what is stored is not run again."""
+) -> str | None:
+    """Run the audits of the reference and of the front that are not finished; what is stored is not run again.
+
+    Returns the key of the reference's audit.
+    """
     from search.audit_setup import AuditOptions, prepare_audit
     from search.cli.reference_progress import STOPPED, ReferenceDisplay
     from search.reference_setup import ReferenceOptions, prepare_references
@@ -55,11 +61,12 @@ def _audit_missing(
     record = memory.repository.get_study(study)
     options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
     display = ReferenceDisplay(console, what=reference)
+    key = None
     try:
         with display:
             for audit in prepare_references(memory, options, display):
                 if audit.model.name == reference:
-                    audit.auditor.run()
+                    key = audit.auditor.run().key
             for trial in memory.repository.front(record.id):
                 display.rename(f"trial {trial.number}")
                 own = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
@@ -67,3 +74,4 @@ def _audit_missing(
     except KeyboardInterrupt:
         console.print(STOPPED)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    return key

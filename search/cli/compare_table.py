@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
-from dashboards.labels import epsilon_labels
+from dashboards.labels import epsilon_labels, format_gain, radius_labels
 from search.cli.accuracy_texts import beside_attacked, interval_text
 from search.cli.fitted_tables import least_width, print_table
 
@@ -18,9 +18,10 @@ _SIGNIFICANT = 0.05
 
 def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo) -> None:
     """Print a table a size class, the attacks of its most robust model, and what was left out."""
+    quick = ", quick" if info.is_quick else ""
     console.print(
-        f"front of {study} beside {info.title}: {info.n_examples} test images, L-inf worst cases with 95% Wilson "
-        f"intervals; * McNemar's mid-p below {_SIGNIFICANT:g}",
+        f"front of {study} beside {info.title}: {info.n_examples} test images{quick}, L-inf worst cases with 95% "
+        f"Wilson intervals, points with paired ones; * McNemar's mid-p below {_SIGNIFICANT:g}",
         highlight=False,
         soft_wrap=True,
     )
@@ -31,10 +32,16 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
             console.print(f"{title}: no audited model of the front")
     shown = list(dict.fromkeys([info.reference, *info.as_large[:1], *info.a_quarter[:1]]))
     print_table(console, _attack_table(info, shown))
+    for position in range(len(info.reference.beyond)):
+        print_table(console, _norm_table([info.reference, *info.models], position))
+    for model in (info.reference, *info.models):
+        for line in model.doubts:
+            console.print(f"? {model.label}: {line}", highlight=False, soft_wrap=True)
     if info.left_out:
         console.print(
             f"of the front, without a finished audit of the same images, radii and attacks: "
-            f"{', '.join(str(number) for number in info.left_out)}; --images {info.n_examples} runs them",
+            f"{', '.join(str(number) for number in info.left_out)}; "
+            f"--images {info.n_examples}{' --quick' if info.is_quick else ''} runs them",
             highlight=False,
             soft_wrap=True,
         )
@@ -47,6 +54,7 @@ def comparison_values(info: ReferenceComparisonInfo) -> dict[str, Any]:
         "title": info.title,
         "epsilons": list(info.epsilons),
         "n_examples": info.n_examples,
+        "is_quick": info.is_quick,
         "models": [_model_values(model) for model in info.models],
         "at_most_as_large": [model.number for model in info.as_large],
         "at_most_a_quarter": [model.number for model in info.a_quarter],
@@ -56,6 +64,7 @@ def comparison_values(info: ReferenceComparisonInfo) -> dict[str, Any]:
 
 def _model_values(model: ComparedModel) -> dict[str, Any]:
     values = asdict(model)
+    values["is_suspect"] = model.is_suspect
     values["views"] = [asdict(view) | {"mean": view.mean, "mean_gain": view.mean_gain} for view in model.views]
     values["attacks"] = [{"name": name, "accuracy": list(accuracy)} for name, accuracy in model.attacks]
     return values
@@ -70,7 +79,9 @@ def _print_class(console: Console, info: ReferenceComparisonInfo, models: Sequen
     console.print(title)
     for model in (info.reference, *models):
         clean = f"{_clean_cells(model)[0]}{beside_attacked(model.whole_test)}"
-        console.print(f"{model.label}: {model.size_bytes:,} bytes, clean {clean}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{model.marked_label}: {model.size_bytes:,} bytes, clean {clean}", highlight=False, soft_wrap=True
+        )
         print_table(console, _narrow_table(info, model))
 
 
@@ -81,8 +92,15 @@ def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title
     for model in (info.reference, *models):
         clean = _clean_cells(model)
         for index, view in enumerate(model.views):
-            named = (model.label, f"{model.size_bytes:,}") if index == 0 else ("", "")
-            table.add_row(*named, clean[index], view.name, *_cells(view), f"{view.mean:.3f}", _gain(view))
+            named = (model.marked_label, f"{model.size_bytes:,}") if index == 0 else ("", "")
+            table.add_row(
+                *named,
+                clean[index],
+                view.name,
+                *_cells(view),
+                f"{view.mean:.3f}",
+                format_gain(view.mean_gain, view.gain_interval),
+            )
         table.add_section()
     return table
 
@@ -98,7 +116,7 @@ def _narrow_table(info: ReferenceComparisonInfo, model: ComparedModel) -> Table:
         table.add_row(label, *cells)
     table.add_row("mean", *(f"{view.mean:.3f}" for view in model.views))
     if any(view.mean_gain is not None for view in model.views):
-        table.add_row("points", *(_gain(view) for view in model.views))
+        table.add_row("points", *(format_gain(view.mean_gain, view.gain_interval) for view in model.views))
     return table
 
 
@@ -119,9 +137,23 @@ def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]
         table.add_column(heading, justify="right", no_wrap=True)
     for model in models:
         for index, (name, accuracy) in enumerate(model.attacks):
-            label = model.label if index == 0 else ""
+            label = model.marked_label if index == 0 else ""
             table.add_row(label, name, *(f"{value:.3f}" for value in accuracy))
         table.add_section()
+    return table
+
+
+def _norm_table(models: Sequence[ComparedModel], position: int) -> Table:
+    """Return the worst cases of all models in a norm beyond L-inf."""
+    first = models[0].beyond[position]
+    title = f"worst case within {first.norm.value} radius"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in (*radius_labels(first.norm, first.epsilons), "mean"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for model in models:
+        accuracy = model.beyond[position].accuracy
+        table.add_row(model.marked_label, *(f"{value:.3f}" for value in (*accuracy, sum(accuracy) / len(accuracy))))
     return table
 
 
@@ -130,7 +162,3 @@ def _clean_cells(model: ComparedModel) -> list[str]:
     attacked = f"{model.clean_accuracy:.3f} ({interval_text(model.clean_interval)})"
     whole = "" if model.whole_test is None else f"whole {model.whole_test.accuracy:.3f}"
     return [attacked, whole, *[""] * (len(model.views) - 2)]
-
-
-def _gain(view: AttackedView) -> str:
-    return "" if view.mean_gain is None else f"{100 * view.mean_gain:+.1f}"

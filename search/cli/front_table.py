@@ -12,6 +12,7 @@ from dashboards.infos.hypervolume import hypervolume_info
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 from dashboards.labels import SUSPECT_NOTE, format_jr_weight
 from dashboards.snapshot import StudySnapshot
+from search.cli.data_notes import print_data_note
 from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from spaces.objectives import METRICS
@@ -28,6 +29,7 @@ def print_front(console: Console, snapshot: StudySnapshot) -> None:
     outside = _baselines_outside(snapshot)
     if snapshot.study.is_synthetic:
         console.print(synthetic_warning(), style="red", highlight=False, markup=False, soft_wrap=True)
+    print_data_note(console, snapshot.study)
     if not snapshot.front_numbers:
         console.print(empty_front_words(snapshot), highlight=False, markup=False, soft_wrap=True)
     for table in front_tables(snapshot):

@@ -27,6 +27,7 @@ def reference(
 ) -> None:
     """Audit the models of a family in a study; the same command again goes on where it stopped."""
     from search.bootstrap import open_memory
+    from search.cli.data_notes import print_data_note
     from search.cli.reference_table import print_references, reference_values
     from search.reference_setup import ReferenceOptions
 
@@ -39,6 +40,7 @@ def reference(
         write_json([reference_values(record) for record in records])
         return
     print_references(results(), records)
+    print_data_note(results(), options.study)
 
 
 def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list[ReferenceRecord]":

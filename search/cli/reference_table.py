@@ -10,23 +10,35 @@ from rich.table import Table
 from dashboards.labels import radius_labels
 from search.cli.audit_table import audited_values
 from search.cli.fitted_tables import print_table
+from spaces.audit import norms_of, radii, worst_case
 from spaces.norms import Norm
 from storage.reference_models import ReferenceRecord
 
 
 def print_references(console: Console, records: Sequence[ReferenceRecord]) -> None:
-    """Print a row a model: bytes, clean accuracy, worst case at each radius."""
-    radii = records[0].epsilons
-    table = Table(title=f"{records[0].n_examples} test images", title_justify="left", box=SIMPLE_HEAD)
+    """Print a table a norm, in each a row a model: bytes, clean accuracy, worst case at each radius."""
+    for norm in norms_of(records[0].attacks):
+        print_table(console, _table(records, norm))
+    if any(record.masking_suspect for record in records):
+        console.print(
+            "* a masking check fired: the model may be less robust than these figures say",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _table(records: Sequence[ReferenceRecord], norm: Norm) -> Table:
+    title = f"{records[0].n_examples} test images, worst case within {norm.value} radius"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("reference", overflow="fold")
-    for heading in ("bytes", "clean", *radius_labels(Norm.LINF, radii), "mean"):
+    for heading in ("bytes", "clean", *radius_labels(norm, radii(records[0].attacks, norm)), "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        values = [f"{value:.3f}" for value in (record.clean_accuracy, *record.worst_case, record.robust_accuracy)]
-        table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *values)
-    if any(record.masking_suspect for record in records):
-        table.caption = "* a masking check fired: the model may be less robust than these figures say"
-    print_table(console, table)
+        accuracy = worst_case(record.is_right, record.attacks, norm).accuracy
+        values = (record.clean_accuracy, *accuracy, sum(accuracy) / len(accuracy))
+        figures = [f"{value:.3f}" for value in values]
+        table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *figures)
+    return table
 
 
 def reference_values(record: ReferenceRecord) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def status(
         raise SpecError("--watch and --json were both given; choose one. A program asks --json again and again.")
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
+    from search.cli.data_notes import print_data_note
     from search.cli.study_names import study_name
 
     name = study_name(study)
@@ -41,6 +42,7 @@ def status(
         write_json(values)
     else:
         _print_status(results(), values)
+        print_data_note(results(), snapshot.study)
 
 
 def status_values(snapshot: "StudySnapshot") -> dict[str, Any]:
@@ -52,6 +54,7 @@ def status_values(snapshot: "StudySnapshot") -> dict[str, Any]:
     return {
         "name": snapshot.study.name,
         "is_synthetic": snapshot.study.is_synthetic,
+        "data_note": snapshot.study.data_note,
         "trial_budget": snapshot.spec.budget.trials,
         "trials": {state.value: snapshot.count(state) for state in TrialState},
         "revision": latest.revision,

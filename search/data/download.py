@@ -78,6 +78,19 @@ def is_published(path: Path, published: PublishedFile) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256
 
 
+def check_published(path: Path, published: PublishedFile) -> None:
+    """Check that a file is the published one.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not is_published(path, published):
+        raise DataError(
+            f"{path} is not the published file: it has {path.stat().st_size:,} bytes, {published.url} has "
+            f"{published.size_bytes:,} with SHA-256 {published.sha256[:12]}...; replace or remove it."
+        )
+
+
 def _download(published: PublishedFile, part: Path, on_bytes: OnBytes) -> None:
     """Fill `part` up to the published size, over as many connections as bring something."""
     failures = 0

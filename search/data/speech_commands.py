@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.dataset import RawData
-from search.data.download import PublishedFile, fetch, is_published
+from search.data.download import PublishedFile, check_published, fetch
 from search.data.keras_cache import keras_datasets_folder
 from search.data.roots import DATA_DIR_VARIABLE, search_roots
 from search.data.sound import SOUND_GRID, SOUND_RANGE, Sound, Waveforms
@@ -150,7 +150,8 @@ def find_speech_folder(data_dir: Path | None, *, download: Callable[[Path], Path
             if _is_speech_folder(folder):
                 return folder
         archive = root / PUBLISHED.name
-        if archive.is_file() and is_published(archive, PUBLISHED):
+        if archive.is_file():
+            check_published(archive, PUBLISHED)
             return unpack(archive, unpacked)
     _LOG.info("Speech Commands is in none of the folders; it is downloaded to %s", cache)
     tried = "; ".join(f"{root} (no {', '.join(FOLDERS)}, no {PUBLISHED.name})" for root in roots)

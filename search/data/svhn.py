@@ -5,14 +5,14 @@ http://ufldl.stanford.edu/housenumbers/; for non-commercial use.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search.data.dataset import RawData
-from search.data.download import PublishedFile, fetch
+from search.data.download import PublishedFile, check_published, fetch
 from search.data.keras_cache import keras_datasets_folder
 from search.data.roots import DATA_DIR_VARIABLE, search_roots
-from search.data.svhn_files import MAT_FILES, NPZ, OFFICIAL_COUNTS, Counts, read_mat, read_npz
+from search.data.svhn_files import MAT_FILES, NPZ, read_mat, read_npz
 from spaces.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ def download_svhn(folder: Path) -> None:
 def load_svhn(
     data_dir: Path | None,
     *,
-    expected: Counts | None = OFFICIAL_COUNTS,
+    published: Sequence[PublishedFile] = PUBLISHED,
     download: Callable[[Path], None] = download_svhn,
 ) -> RawData:
     """Return SVHN from the first place that has it; a folder with the official files and `svhn.npz` gives the former.
 
     Args:
         data_dir: the folder that `--data-dir` names.
-        expected: numbers of training and test digits in the official files; None accepts any.
+        published: what the official files must be, byte for byte; empty accepts any.
         download: puts the official files into a folder.
 
     Raises:
@@ -62,7 +62,7 @@ def load_svhn(
     places = [*search_roots(data_dir), cache]
     for root in places:
         for folder in (root, root / "svhn"):
-            raw = _read_folder(folder, expected)
+            raw = _read_folder(folder, published)
             if raw is not None:
                 return raw
     tried = "; ".join(f"{root} (no {' and '.join(MAT_FILES)}, no {NPZ})" for root in places)
@@ -71,15 +71,17 @@ def load_svhn(
         download(cache)
     except DataError as error:
         raise _not_found(f"{tried}; {str(error).rstrip('.')}") from error
-    raw = _read_folder(cache, expected)
+    raw = _read_folder(cache, published)
     if raw is None:
         raise _not_found(f"{tried}; the download, after which {cache} still did not have it")
     return raw
 
 
-def _read_folder(folder: Path, expected: Counts | None) -> RawData | None:
+def _read_folder(folder: Path, published: Sequence[PublishedFile]) -> RawData | None:
     if all((folder / name).is_file() for name in MAT_FILES):
-        return read_mat(folder, expected=expected)
+        for file in published:  # before SciPy parses it, which some damaged files crash
+            check_published(folder / file.name, file)
+        return read_mat(folder, is_exact=bool(published))
     return read_npz(folder / NPZ) if (folder / NPZ).is_file() else None
 
 

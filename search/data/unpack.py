@@ -27,6 +27,8 @@ def unpack(archive: Path, folder: Path) -> Path:
         beside.chmod(0o755)
         beside.rename(folder)
     except (tarfile.FilterError, tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if folder.is_dir():  # another process was first
+            return folder
         raise DataError(f"{archive} cannot be unpacked into {folder}: {error}; remove it to have it anew.") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -36,6 +36,7 @@ class ExportContext:
         input_grid: the 8-bit codes of an input on a device.
         target: the device that the export is for; None for none in particular.
         cost: what the trial's candidate costs, `size_bytes` and `ram_bytes` among it.
+        note: what a reader of the figures has to know of the examples; empty for nothing.
     """
 
     calibration: Inputs
@@ -49,6 +50,7 @@ class ExportContext:
     input_grid: InputGrid
     target: Target | None
     cost: Cost
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class ExportData:
         epsilons: the study's radii, in input units, ascending.
         pgd_steps: gradient steps of the attack at each radius.
         seed: of the study.
+        note: what a reader of the figures has to know of these examples; empty for nothing.
     """
 
     calibration: Inputs
@@ -40,15 +41,17 @@ class ExportData:
     seed: int
     input_range: tuple[float, float]
     input_grid: InputGrid
+    note: str = ""
 
     @classmethod
-    def choose(cls, dataset: Dataset, spec: StudySpec, *, examples: int) -> "ExportData":
+    def choose(cls, dataset: Dataset, spec: StudySpec, *, examples: int, note: str = "") -> "ExportData":
         """Choose the examples of a study's exports; the same for every trial.
 
         Args:
             dataset: of the study.
             spec: of the study.
             examples: how many test examples, at most.
+            note: that of the result.
         """
         rng = np.random.default_rng(spec.seed)
         tested = stratified_indices(dataset.test.y, min(examples, len(dataset.test)), rng)
@@ -63,6 +66,7 @@ class ExportData:
             seed=spec.seed,
             input_range=dataset.input_range,
             input_grid=dataset.input_grid,
+            note=note,
         )
 
 
@@ -89,6 +93,7 @@ def make_context(model: TrainedModel, data: ExportData, target: Target | None) -
         input_grid=data.input_grid,
         target=target,
         cost=candidate_cost(model.topology, model.candidate),
+        note=data.note,
     )
 
 

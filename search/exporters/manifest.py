@@ -30,7 +30,7 @@ class Parts:
     def notes(self) -> list[str]:
         """What a reader of any figure has to know, sentences."""
         study, trial = self.study, self.trial
-        notes = [str(study.data["note"])] if study.data.get("note") else []
+        notes = [note for note in (study.data_note, self.context.note) if note]
         parent = trial.details.get("parent")
         if parent is not None and parent["source"] != "trained here":
             notes.append(f"The float parent is the user's file {parent['source']}.")

@@ -33,12 +33,18 @@ def trial_seconds(record: TrialRecord) -> float:
 
 
 def timed(records: Iterable[TrialRecord]) -> list[Timed]:
-    """Return the finished trials of a study with one worker, in their order."""
+    """Return the finished trials of a study with one worker, in their order.
+
+    A trial of a candidate that an earlier one had counts for nothing. Only the second baseline can be one: where all
+    Jacobian weights are fixed at 0 it is the first again, and such an arm would pay for a trial that others need not.
+    """
     found: list[Timed] = []
+    seen: set[str] = set()
     end_s = 0.0
     for record in sorted(records, key=lambda each: each.number):
-        if record.finished_at is None:
+        if record.finished_at is None or record.candidate.fingerprint in seen:
             continue
+        seen.add(record.candidate.fingerprint)
         end_s += trial_seconds(record)
         found.append(Timed(record=record, end_s=end_s))
     return found

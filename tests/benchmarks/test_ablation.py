@@ -168,6 +168,14 @@ def test_failed_trial_counts_by_the_clock_and_one_that_runs_not_at_all() -> None
     assert used_s([]) == 0.0
 
 
+def test_second_trial_of_a_candidate_counts_for_nothing() -> None:
+    first, second, third = (trial(number, timings={"training_s": 10.0}) for number in range(3))
+    again = replace(second, candidate=first.candidate)
+    items = timed([first, again, third])
+    assert [(item.record.number, item.end_s) for item in items] == [(0, 10.0), (2, 20.0)]
+    assert used_s([first, again, third]) == 20.0
+
+
 def test_trial_that_crosses_the_budget_is_not_counted() -> None:
     items = timed([trial(number, timings={"training_s": 10.0}) for number in (2, 0, 1)])
     assert [(item.record.number, item.end_s) for item in items] == [(0, 10.0), (1, 20.0), (2, 30.0)]

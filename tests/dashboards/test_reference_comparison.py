@@ -1,5 +1,6 @@
 """A study's models beside a reference, against numbers worked out by hand on four images."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from dashboards.infos.reference_comparison import ReferenceComparisonInfo, refer
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import CleanCount
+from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from storage.reference_models import ReferenceRecord
 from tests.dashboards.builders import START, make_audit, make_measurement, make_outcome, make_snapshot, make_trial
@@ -20,7 +22,9 @@ OURS = [make_outcome("pgd", ("1110", "1100")), make_outcome("square", ("1111", "
 SMALL = [make_outcome("pgd", ("1100", "1000")), make_outcome("square", ("1110", "1100"))]
 
 
-def make_reference(*, size_bytes: int = 1000, images: int = 4) -> ReferenceRecord:
+def make_reference(
+    *, size_bytes: int = 1000, images: int = 4, key: str = "r", checks: Sequence[CheckResult] | None = ()
+) -> ReferenceRecord:
     return ReferenceRecord(
         id=1,
         study_id=1,
@@ -28,12 +32,12 @@ def make_reference(*, size_bytes: int = 1000, images: int = 4) -> ReferenceRecor
         title="Theirs",
         size_bytes=size_bytes,
         source={},
-        key="r" * 64,
+        key=key,
         settings={"n_attacks": 2, "quick": False, "images": images},
         is_right=np.array([True, True, True, False]),
         whole_test=CleanCount(n_right=90, n_examples=100),
         attacks=tuple(THEIRS),
-        checks=(),
+        checks=None if checks is None else tuple(checks),
         created_at=START,
     )
 
@@ -45,7 +49,7 @@ def snapshot() -> StudySnapshot:
     trials = [make_trial(number, measurement=make_measurement(size_bytes=size)) for number, size in sizes.items()]
     audits = [make_audit(2, OURS), make_audit(3, SMALL), make_audit(4, OURS), make_audit(5, OURS, images=9)]
     made = make_snapshot(trials, front=[2, 3, 4, 5], audits=[*audits, make_audit(6, OURS)])
-    return replace(made, references=(make_reference(),))
+    return replace(made, reference_audits=(make_reference(),))
 
 
 @pytest.fixture
@@ -75,6 +79,42 @@ def test_white_box_and_black_box_stand_apart(info: ReferenceComparisonInfo) -> N
     assert ours.view("white box").mean_gain == pytest.approx((0.5 + 0.5) / 2)
     assert ours.view("black box").mean_gain == pytest.approx((0.5 + 0.5) / 2)
     assert info.reference.view("white box").mean_gain is None
+
+
+def test_gain_has_the_interval_of_the_images_differences(info: ReferenceComparisonInfo) -> None:
+    # Ours keeps images 1 to 3 at (2, 2, 1, 0) of two radii, theirs at (1, 0, 0, 0): differences 0.5, 1, 0.5, 0.
+    interval = info.models[0].view("white box").gain_interval
+    assert interval == pytest.approx((0.5 - 1.959964 * 0.408248 / 2, 0.5 + 1.959964 * 0.408248 / 2), abs=1e-5)
+    assert info.reference.view("white box").gain_interval is None
+
+
+def test_audit_that_most_of_the_front_compares_with_is_chosen_unless_one_is_named(snapshot: StudySnapshot) -> None:
+    later = make_reference(images=9, key="later")
+    both = replace(snapshot, reference_audits=(make_reference(), later))
+    assert [model.number for model in reference_comparison_info(both, "theirs").models] == [2, 4, 3]
+    assert [model.number for model in reference_comparison_info(both, "theirs", key="later").models] == [5]
+    same = replace(snapshot, reference_audits=(make_reference(), make_reference(key="newest")))
+    assert [record.key for record in same.references] == ["newest"]
+
+
+def test_doubts_are_those_of_the_audits_that_are_compared(snapshot: StudySnapshot) -> None:
+    fired = CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)
+    audits = (
+        make_audit(2, OURS, checks=[fired]),
+        make_audit(2, OURS, images=9),  # a newer one, of other images, on which nothing fired
+        make_audit(3, SMALL, checks=None),
+        make_audit(4, OURS),
+    )
+    doubted = replace(snapshot, audits=audits, reference_audits=(make_reference(checks=[fired]),))
+    info = reference_comparison_info(doubted, "theirs")
+    assert {model.marked_label: model.doubts for model in (info.reference, *info.models)} == {
+        "theirs?": ("check fired in the audit: restarts 0.5, bound 0.1",),
+        "#2?": ("check fired in the audit: restarts 0.5, bound 0.1",),
+        "#3?": ("the audit's checks are not computed yet",),
+        "#4": (),
+    }
+    html = "".join(reference_parts(doubted))
+    assert "#3: the audit's checks are not computed yet" in html.replace("&#x27;", "'").replace("&#39;", "'")
 
 
 def test_paired_test_counts_the_images_that_one_alone_keeps(info: ReferenceComparisonInfo) -> None:

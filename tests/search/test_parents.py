@@ -132,3 +132,12 @@ def test_key_of_a_parent_without_new_settings_is_the_one_it_always_had(tmp_path:
         for spec in (digits_spec(), StudySpec.model_validate(spelled_out))
     }
     assert len(keys) == 1
+
+
+def test_parent_that_saw_other_moves_in_time_is_another(tmp_path: Path, repository: Repository) -> None:
+    keys = []
+    for frames in (0, 2, 5):
+        content = digits_spec().model_dump(mode="json")
+        content["data"]["shift_frames"] = frames
+        keys.append(store_of(StudySpec.model_validate(content), repository, tmp_path).key(CHOICES))
+    assert len(set(keys)) == 3

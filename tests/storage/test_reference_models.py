@@ -65,14 +65,14 @@ def test_reference_that_is_not_finished_is_not_shown(engine: Engine) -> None:
     assert references.references(study.id) == []
 
 
-def test_same_audit_is_taken_up_and_a_later_one_is_shown(engine: Engine) -> None:
+def test_same_audit_is_taken_up_and_a_later_one_stands_beside_it(engine: Engine) -> None:
     study, references = create_study(Repository(engine)), ReferenceRepository(engine)
     first = finished(references, study.id)
     assert stored(references, study.id) == first.id
     references.save_attack(first.id, OUTCOME)  # again: stays as it is
     second = stored(references, study.id, key="b" * 64)
     references.save_attack(second, OUTCOME)
-    assert [record.id for record in references.references(study.id)] == [second]
+    assert [record.id for record in references.references(study.id)] == [first.id, second]
 
 
 def test_references_belong_to_their_study(engine: Engine) -> None:

@@ -74,7 +74,7 @@ def test_interrupted_audits_go_on(compare: Callable[..., Ran], steps: Steps) -> 
     assert "the same command goes on from there" in stopped.errors
     partly = compare()
     assert partly.code == 0
-    assert "without a finished audit of the same images, radii and attacks: 0, 1; --images 40 runs them" in (
+    assert "without a finished audit of the same images, radii and attacks: 0, 1; --images 40 --quick runs them" in (
         partly.output
     )
     steps.stop_at = None

@@ -1,7 +1,9 @@
 """Bad input of `export`: one line, exit code 2, nothing left behind; and one export from the command line."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,15 @@ def test_an_export_prints_its_figures_and_its_folder(shelf: Shelf, export: Calla
     manifest = json.loads((shelf.out / "digits-trial-0" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["trained_figures"]["n_examples"] == 20
     assert f"{manifest['trained_figures']['clean_accuracy']:.4f}" in ran.output
+
+
+@pytest.mark.slow  # attacks a network
+def test_an_export_with_another_copy_of_the_data_says_so(shelf: Shelf, export: Callable[..., Ran]) -> None:
+    with closing(sqlite3.connect(shelf.database)) as database, database:
+        database.execute("UPDATE cosearch_studies SET data = json_set(data, '$.fingerprint', ?)", ["0" * 64])
+    ran = export("--examples", "20")
+    assert ran.code == 0
+    note = "Not checked on the study's own data: the study's have the fingerprint 000000000000"
+    assert note in ran.errors
+    manifest = json.loads((shelf.out / "digits-trial-0" / "manifest.json").read_text(encoding="utf-8"))
+    assert any(line.startswith(note) for line in manifest["notes"])

@@ -66,7 +66,7 @@ def print_an_audit(console: Console) -> None:
 def print_a_comparison(console: Console) -> None:
     trials = [make_trial(number, measurement=make_measurement(size_bytes=50_000)) for number in (2, 3)]
     audits = [make_audit(number, outcomes("1110"), checks=()) for number in (2, 3)]
-    snapshot = replace(make_snapshot(trials, front=[2, 3], audits=audits), references=(REFERENCE,))
+    snapshot = replace(make_snapshot(trials, front=[2, 3], audits=audits), reference_audits=(REFERENCE,))
     print_comparison(console, "cifar", reference_comparison_info(snapshot, REFERENCE.name))
 
 
@@ -106,4 +106,4 @@ def test_each_model_has_its_own_table_where_the_terminal_is_narrow() -> None:
     assert narrow[start + 1].split() == ["within", "all", "attacks", "white", "box", "black", "box"]
     assert narrow[start + 3].split() == ["0.5/255", *["0.750", "0.30-0.95"] * 3]
     assert narrow[start + 8].split() == ["mean", "0.750", "0.750", "0.750"]
-    assert narrow[start + 9].split() == ["points", "+50.0", "+50.0", "+50.0"]
+    assert narrow[start + 9].split() == ["points", *["+50.0", "\N{PLUS-MINUS SIGN}56.6"] * 3]

@@ -152,7 +152,7 @@ def test_archive_that_is_not_the_published_one_is_not_unpacked(places, monkeypat
     published = PublishedFile(url="http://127.0.0.1:9/speech_commands_v0.02.tar.gz", size_bytes=3, sha256="0")
     monkeypatch.setattr("search.data.speech_commands.PUBLISHED", published)
     (places / "speech_commands_v0.02.tar.gz").write_bytes(b"abc")
-    with pytest.raises(DataError, match=r"Speech Commands was not found\. Tried: .* could not be downloaded"):
+    with pytest.raises(DataError, match=r"v0\.02\.tar\.gz is not the published file: it has 3 bytes.*remove it"):
         load_speech_commands(places, keywords=KEYWORDS)
 
 

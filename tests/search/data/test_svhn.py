@@ -47,11 +47,11 @@ def never(_):
 
 
 def load(places, download=never):
-    return load_svhn(places["flag"], expected=SMALL, download=download)
+    return load_svhn(places["flag"], published=(), download=download)
 
 
 def test_official_files_are_read_with_ten_as_zero(tmp_path):
-    raw = read_mat(write_mat(tmp_path), expected=SMALL)
+    raw = read_mat(write_mat(tmp_path), is_exact=True)
     for part, n, seed in (("train", SMALL[0], 0), ("test", SMALL[1], 1)):
         x, y = digits(n, seed)
         assert np.array_equal(getattr(raw, f"x_{part}"), x)
@@ -60,7 +60,8 @@ def test_official_files_are_read_with_ten_as_zero(tmp_path):
 
 
 def test_npz_says_how_much_of_svhn_it_is(tmp_path):
-    assert read_npz(write_npz(tmp_path) / "svhn.npz").note == "a 50-digit part of SVHN, not the official split"
+    raw = read_npz(write_npz(tmp_path) / "svhn.npz")
+    assert (raw.note, raw.is_exact) == ("a 50-digit part of SVHN, not the official split", False)
 
 
 def test_first_place_counts_and_official_files_come_before_the_part(places):
@@ -98,15 +99,16 @@ def test_nowhere_says_what_was_tried(places):
         load(places, download=no_network)
 
 
-def test_other_counts_than_the_official_ones_are_refused(tmp_path):
-    with pytest.raises(DataError, match="must hold 73257 and 26032 digits; got 30 and 20"):
-        read_mat(write_mat(tmp_path))
+def test_files_that_are_not_the_published_ones_are_refused_before_they_are_parsed(places):
+    (write_mat(places["flag"]) / MAT_FILES[0]).write_bytes(b"SciPy must not see this")
+    with pytest.raises(DataError, match=r"train_32x32\.mat is not the published file: it has 23 bytes, .* 182,040,794"):
+        load_svhn(places["flag"], download=never)
 
 
 @pytest.mark.parametrize("label", [0, 11])
 def test_labels_out_of_range_are_refused(tmp_path, label):
     with pytest.raises(DataError, match=r"labels must lie in 1\.\.10"):
-        read_mat(write_mat(tmp_path, labels=np.full(SMALL[0], label)))
+        read_mat(write_mat(tmp_path, labels=np.full(SMALL[0], label)), is_exact=True)
 
 
 @pytest.mark.parametrize("kept", [0, 100, 5000])
@@ -114,14 +116,21 @@ def test_cut_file_is_told_by_name(tmp_path, kept):
     path = write_mat(tmp_path) / MAT_FILES[0]
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match=rf"{MAT_FILES[0]}: cannot be read as SVHN"):
-        read_mat(tmp_path, expected=SMALL)
+        read_mat(tmp_path, is_exact=True)
+
+
+def test_file_of_another_version_of_the_format_is_told_by_name(tmp_path):
+    path = write_mat(tmp_path) / MAT_FILES[0]
+    path.write_bytes(path.read_bytes()[:124] + b"\x00\x02" + path.read_bytes()[126:])
+    with pytest.raises(DataError, match=rf"{MAT_FILES[0]}: cannot be read as SVHN"):
+        read_mat(tmp_path, is_exact=True)
 
 
 def test_file_without_images_is_told(tmp_path):
     write_mat(tmp_path)
     savemat(tmp_path / MAT_FILES[1], {"y": np.ones(3)})
     with pytest.raises(DataError, match="it must hold X and y; it has no 'X'"):
-        read_mat(tmp_path, expected=SMALL)
+        read_mat(tmp_path, is_exact=True)
 
 
 def test_damaged_npz_is_told(tmp_path):
