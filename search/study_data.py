@@ -12,6 +12,7 @@ from spaces.study_spec import StudySpec
 from storage.records import StudyRecord
 
 # What data must share for a model of one to be run on the other: classes, inputs of the same shape in the same units.
+# Studies of earlier versions have not stored all of it.
 _KIND = ("name", "n_classes", "input_shape", "input_range", "input_grid", "image", "is_synthetic", "sound")
 
 
@@ -53,7 +54,7 @@ def difference_in_data(study: StudyRecord, dataset: Dataset) -> str:
     if study.data["fingerprint"] == dataset.fingerprint:
         return ""
     found = json.loads(json.dumps(dataset.describe()))
-    different = [name for name in _KIND if found.get(name) != study.data.get(name)]
+    different = [name for name in _KIND if name in study.data and found.get(name) != study.data[name]]
     if different:
         raise StudyMismatchError(
             f"study {study.name!r} was started on data of another kind: {', '.join(different)} differ. "
@@ -61,7 +62,7 @@ def difference_in_data(study: StudyRecord, dataset: Dataset) -> str:
         )
     return (
         f"Not checked on the study's own data: the study's have the fingerprint {study.data['fingerprint'][:12]}, "
-        f"those at hand {dataset.fingerprint[:12]}."
+        f"those at hand {dataset.fingerprint[:12]}{f': {dataset.note}' if dataset.note else ''}."
     )
 
 

@@ -1,4 +1,4 @@
-"""How sure measured fractions are: intervals of one, and of and a test between two on the same examples."""
+"""How sure measured fractions are: the interval of one; interval and test of a difference on the same examples."""
 
 import math
 from collections.abc import Sequence

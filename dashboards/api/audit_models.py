@@ -119,7 +119,7 @@ class Reference(Audited):
 
 
 class References(Answer):
-    """Reference models with the newest audit of each, by name."""
+    """Finished audits of reference models, by name, the newest of each last."""
 
     references: list[Reference]
 

@@ -33,6 +33,7 @@ def refine(
 ) -> None:
     """Train chosen candidates anew, longer and with several seeds; the same command again goes on where it stopped."""
     from search.bootstrap import open_memory
+    from search.cli.data_notes import print_data_note
     from search.cli.refine_table import print_refined, refined_values
     from search.cli.study_names import study_name
     from search.refine_setup import RefineOptions
@@ -64,6 +65,7 @@ def refine(
         write_json(refined_values(record, groups))
     else:
         print_refined(results(), record, groups)
+        print_data_note(results(), record)
 
 
 def _run(memory: "Memory", options: "RefineOptions", *, as_json: bool) -> None:

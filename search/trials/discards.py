@@ -1,4 +1,4 @@
-"""Files that the database is about to forget, noted in the outbox, so that a kill in between leaves none of them.
+"""Files that the database is about to forget or to learn of, noted in the outbox, so that a kill leaves none behind.
 
 A row goes first and its file afterwards, because a row whose file is missing is an error and a file without a row only
 takes space. A note lasts from before the one until after the other; what a dead worker noted, others remove.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from search.processes import is_gone
 from search.trials.parts import WorkerParts
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, FencedError
 from storage.claims import Lease
 from storage.records import TrialState
 from storage.sealed_files import replace_file, seal, unseal
@@ -27,12 +27,21 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def discarding(parts: WorkerParts, digests: set[str]) -> Iterator[None]:
-    """Forget the files in the block, in which the database drops what it says of them; then remove them.
+    """Remove the files after the block, in which the database drops what it says of them or begins to refer to them.
 
-    A file that something else in the database refers to stays.
+    A file that something in the database refers to stays, also where the block raises because it could not be written
+    or its trial is another worker's.
     """
     note = _write(parts, digests) if digests else None
-    yield
+    try:
+        yield
+    except (ArtifactError, FencedError):
+        _end(parts, digests, note)
+        raise
+    _end(parts, digests, note)
+
+
+def _end(parts: WorkerParts, digests: set[str], note: Path | None) -> None:
     _remove_unreferenced(parts, digests)
     if note is not None:
         note.unlink(missing_ok=True)

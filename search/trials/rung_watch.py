@@ -1,14 +1,15 @@
 """A trial at the rungs: measured, compared with the others, stored; and where a taken over training goes on from."""
 
+import hashlib
 import logging
 from dataclasses import asdict
 
 from search.early_stopping import Decision, RungPoint, RungRule, decide
 from search.evaluation import RungArrival
 from search.training.checkpoint import FitState
-from search.trials.discards import discard_late, discarding
+from search.trials.discards import discarding
 from search.trials.parts import WorkerParts
-from spaces.errors import ArtifactError, FencedError
+from spaces.errors import ArtifactError
 from spaces.objectives import violations
 from storage.claims import Claim
 from storage.records import TrialOutcome, TrialState
@@ -64,9 +65,7 @@ class RungWatch:
     def arrive(self, arrival: RungArrival) -> None:
         """Decide about a training at a rung, and store measurement, decision and state.
 
-        What was stored at an earlier arrival of the same trial holds: others were compared with it. The decision is
-        stored before the state: after a kill in between, the next arrival has no other decision and so the same file,
-        and no file is left that nothing refers to.
+        What was stored at an earlier arrival of the same trial holds: others were compared with it.
 
         Raises:
             StoppedEarlyError: the training ends here.
@@ -92,15 +91,12 @@ class RungWatch:
         )
 
     def _keep_state(self, arrival: RungArrival, record: RungRecord) -> None:
-        parts, lease = self._parts, self._claim.lease
-        checkpoints = {_STATE_FILE: parts.artifacts.put(arrival.state.to_bytes())}
-        new = set(checkpoints.values())
-        try:
-            with discarding(parts, set(record.checkpoints.values()) - new):
-                parts.patience(lambda: parts.rungs.keep_checkpoints(lease, arrival.rung, checkpoints))
-        except FencedError:
-            discard_late(parts, lease, new)
-            raise
+        """Store the state in place of the one before; a kill in between leaves neither file without a row."""
+        parts, content = self._parts, arrival.state.to_bytes()
+        checkpoints = {_STATE_FILE: hashlib.sha256(content).hexdigest()}
+        with discarding(parts, {*record.checkpoints.values(), *checkpoints.values()}):
+            parts.artifacts.put(content)
+            parts.patience(lambda: parts.rungs.keep_checkpoints(self._claim.lease, arrival.rung, checkpoints))
 
     def _decide(self, arrival: RungArrival) -> Decision:
         parts, number = self._parts, self._claim.trial.number

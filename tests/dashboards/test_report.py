@@ -1,6 +1,7 @@
 """The report is one page that loads nothing, escapes everything and warns where it must."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -167,6 +168,13 @@ def test_audit_that_has_just_begun_is_shown_as_such(tmp_path: Path) -> None:
 def test_synthetic_study_has_a_banner(tmp_path: Path) -> None:
     text = _read(write_report(realistic_snapshot(n_trials=4, is_synthetic=True), tmp_path / "report.html"))
     assert f'<p class="banner" role="alert">{SYNTHETIC_WARNING}</p>' in text
+
+
+def test_note_of_the_data_stands_with_the_facts(tmp_path: Path) -> None:
+    snapshot = realistic_snapshot(n_trials=4)
+    study = replace(snapshot.study, data={**snapshot.study.data, "note": "a 10,000-digit part of SVHN"})
+    text = _Page(_read(write_report(replace(snapshot, study=study), tmp_path / "report.html"))).text
+    assert "digits, a 10,000-digit part of SVHN, fingerprint 0123456789ab" in text
 
 
 def test_page_tells_which_trials_were_stopped_and_why(tmp_path: Path) -> None:

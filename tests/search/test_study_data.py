@@ -43,6 +43,11 @@ def test_another_copy_of_the_data_is_said_and_no_study_goes_on_with_it() -> None
         check_same_data(study(), other_copy())
 
 
+def test_what_an_earlier_version_did_not_store_is_not_compared() -> None:
+    data = {name: value for name, value in digits_dataset().describe().items() if name != "input_grid"}
+    assert difference_in_data(replace(study(), data=data), other_copy())
+
+
 @pytest.mark.parametrize(
     ("changed", "value"),
     [("n_classes", 9), ("input_range", [0.0, 2.0]), ("sound", {"labels": ["go"]}), ("name", "svhn")],

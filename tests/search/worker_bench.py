@@ -112,7 +112,8 @@ class FakeEvaluator:
 
 def state_after(epochs: int) -> FitState:
     records = tuple(
-        EpochRecord(epoch=epoch + 1, cross_entropy=1.0, jacobian_term=0.0, elapsed_s=0.0) for epoch in range(epochs)
+        EpochRecord(epoch=epoch + 1, cross_entropy=1.0, jacobian_term=0.0, elapsed_s=random.random())
+        for epoch in range(epochs)
     )
     return FitState(records=records, weights={"w": np.full(2, epochs, np.float32)}, optimizer=())
 

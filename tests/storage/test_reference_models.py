@@ -101,6 +101,9 @@ def test_audit_that_another_study_has_is_taken_over_as_far_as_it_is(engine: Engi
     assert [attack.name for attack in record.attacks] == [attack.name for attack in again.attacks] == ["pgd", "square"]
     assert (record.study_id, again.study_id, record.whole_test, record.checks) == (other.id, other.id, WHOLE_TEST, ())
     assert stored(references, other.id, key="b" * 64) != second, "another key is another audit"
+    third = create_study(repository, name="third")
+    elsewhere = references.open_reference(third.id, MODEL, key="a" * 64, settings={}, is_right=~IS_RIGHT)
+    assert elsewhere.attacks == (), "other images are right there"
 
 
 def test_reference_compares_with_any_audit_of_the_same_examples(engine: Engine) -> None:

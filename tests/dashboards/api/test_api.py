@@ -18,7 +18,7 @@ def test_database_without_a_study(empty_api):
 def test_studies_with_their_progress(api):
     (study,) = api.json("/studies")["studies"]
     assert study["name"] == "tiny"
-    assert study["is_synthetic"] is True
+    assert (study["is_synthetic"], study["data_note"]) == (True, "")
     assert study["trials"] == {"running": 1, "complete": 3, "failed": 1, "refused": 0, "stopped": 0}
     assert study["workers_alive"] == 1
     assert study["front"]["size"] == 2

@@ -69,3 +69,16 @@ def test_cut_archive_leaves_no_half(tmp_path, kept):
     with pytest.raises(DataError, match="cannot be unpacked"):
         unpack(archive, tmp_path / "cache" / "words")
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_folder_that_another_process_unpacked_meanwhile_is_returned(tmp_path, monkeypatch):
+    archive = write_tar(tmp_path / "a.tar.gz", "word", {"one.wav": b"1"})
+    folder = tmp_path / "cache" / "words"
+
+    def be_second(beside, target):
+        (target / "word").mkdir(parents=True)
+        raise OSError(39, "Directory not empty")
+
+    monkeypatch.setattr(Path, "rename", be_second)
+    assert unpack(archive, folder) == folder
+    assert [path.name for path in folder.parent.iterdir()] == ["words"]
