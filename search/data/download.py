@@ -1,12 +1,14 @@
 """Downloading a published file: resumed where it broke off, held against its published checksum, told of on the way."""
 
+import fcntl
 import hashlib
 import http.client
 import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -45,6 +47,8 @@ class PublishedFile:
 def fetch(published: PublishedFile, folder: Path, *, on_bytes: OnBytes | None = None) -> Path:
     """Return the file in the folder, downloaded if it is not there; a part that is there is gone on with.
 
+    Where another process of this machine is fetching it, this one waits.
+
     Args:
         published: what is fetched.
         folder: where it goes; made if need be. A part is kept as `<name>.part`.
@@ -60,14 +64,33 @@ def fetch(published: PublishedFile, folder: Path, *, on_bytes: OnBytes | None = 
     tell = on_bytes or DownloadLines(published)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _download(published, part, tell)
-        if not is_published(part, published):
-            part.unlink()
-            raise DataError(f"{published.url}: what came has not the published checksum; it was removed. Try again.")
-        part.replace(path)
+        with _alone(folder / f".{published.name}.lock"):
+            if path.is_file() and is_published(path, published):  # by now
+                return path
+            _download(published, part, tell)
+            if not is_published(part, published):
+                part.unlink()
+                raise DataError(
+                    f"{published.url}: what came has not the published checksum; it was removed. Try again."
+                )
+            part.replace(path)
     except OSError as error:
         raise DataError(f"{published.url} cannot be kept as {path}: {error}.") from error
     return path
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _LOG.warning("another process is downloading into %s; this one waits for it", lock.parent)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def is_published(path: Path, published: PublishedFile) -> bool:

@@ -1,9 +1,12 @@
 """Downloads against a server on this machine: whole, resumed, cut off, damaged."""
 
+import fcntl
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -68,6 +71,20 @@ def test_file_is_fetched_once(server, tmp_path):
     assert server.ranges == [None]
     assert told[-1] == len(CONTENT)
     assert [item.name for item in path.parent.iterdir()] == ["data.bin"]
+
+
+def test_second_process_waits_for_the_first_and_takes_its_file(server, tmp_path, caplog):
+    lock = (tmp_path / ".data.bin.lock").open("a")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(fetch, published(server), tmp_path)
+        while "this one waits for it" not in caplog.text and not second.done():
+            time.sleep(0.01)
+        (tmp_path / "data.bin").write_bytes(CONTENT)
+        lock.close()
+        assert second.result(timeout=30).read_bytes() == CONTENT
+    assert server.ranges == []
+    assert [item.name for item in tmp_path.iterdir()] == ["data.bin"]
 
 
 def test_part_is_gone_on_with(server, tmp_path):
