@@ -1,6 +1,6 @@
 """The checks that fired on a study's trials: signs that their robust accuracy is not to be trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,9 +34,13 @@ def all_checks(snapshot: StudySnapshot) -> dict[tuple[int, Suite], tuple[CheckRe
 
 def fired_checks(snapshot: StudySnapshot) -> Mapping[int, tuple[FiredCheck, ...]]:
     """Return trial number -> the checks that fired; a trial on which none fired is not in it."""
-    fired: dict[int, list[FiredCheck]] = {}
+    fired: dict[int, tuple[FiredCheck, ...]] = {}
     for (number, suite), checks in all_checks(snapshot).items():
-        for check in checks:
-            if not check.passed:
-                fired.setdefault(number, []).append(FiredCheck(suite=suite, check=check))
-    return {number: tuple(found) for number, found in fired.items()}
+        if found := fired_of(suite, checks):
+            fired[number] = (*fired.get(number, ()), *found)
+    return fired
+
+
+def fired_of(suite: Suite, checks: Sequence[CheckResult]) -> tuple[FiredCheck, ...]:
+    """Return those of a suite's checks that fired."""
+    return tuple(FiredCheck(suite=suite, check=check) for check in checks if not check.passed)

@@ -130,7 +130,12 @@ def radius_labels(norm: Norm, epsilons: Sequence[float]) -> tuple[str, ...]:
 
 def marked_number(number: int, *, is_suspect: bool) -> str:
     """Return a trial's number, with a question mark behind it where its robust accuracy is in doubt."""
-    return f"{number}{'?' if is_suspect else ''}"
+    return marked(str(number), is_suspect=is_suspect)
+
+
+def marked(label: str, *, is_suspect: bool) -> str:
+    """Return a label, with a question mark behind it where the figures are in doubt."""
+    return f"{label}{'?' if is_suspect else ''}"
 
 
 def with_suspect_note(caption: str, *, has_suspects: bool) -> str:

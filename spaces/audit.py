@@ -111,6 +111,11 @@ class WorstCase:
     accuracy: tuple[float, ...]
     intervals: tuple[tuple[float, float], ...]
 
+    @property
+    def mean(self) -> float:
+        """Mean of `accuracy` over the radii."""
+        return sum(self.accuracy) / len(self.accuracy)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:

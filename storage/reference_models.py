@@ -112,8 +112,8 @@ class ReferenceRepository:
             more={"title": model.title, "size_bytes": model.size_bytes, "source": plain_json(model.source)},
         )
         with self._transactions.reading() as session:
-            opened = _record(session, session.get_one(ReferenceModelRow, reference_id))
-            furthest = _furthest(session, model.name, key)
+            same = _records_of(session, model.name, key)
+        opened, furthest = same[reference_id], max(same.values(), key=_progress)
         # With other flags, on a machine that rounds differently, an image may be right here that was not tried there.
         if _progress(furthest) > _progress(opened) and np.array_equal(furthest.is_right, opened.is_right):
             self._take_over(reference_id, furthest)
@@ -153,11 +153,10 @@ class ReferenceAudits:
         )
 
 
-def _furthest(session: Session, name: str, key: str) -> ReferenceRecord:
-    """Return the audit of a model under a key, which some study has begun, that has most of its attacks and checks."""
+def _records_of(session: Session, name: str, key: str) -> dict[int, ReferenceRecord]:
+    """Return id -> audit of a model under a key, of every study that has begun it."""
     query = select(ReferenceModelRow).where(ReferenceModelRow.name == name, ReferenceModelRow.key == key)
-    records = [_record(session, row) for row in session.scalars(query.order_by(ReferenceModelRow.id))]
-    return max(records, key=_progress)
+    return {row.id: _record(session, row) for row in session.scalars(query.order_by(ReferenceModelRow.id))}
 
 
 def _progress(record: ReferenceRecord) -> tuple[int, bool]:

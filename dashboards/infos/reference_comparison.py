@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboards.fired_checks import FiredCheck, Suite
-from dashboards.labels import fired_lines
+from dashboards.fired_checks import FiredCheck, Suite, fired_of
+from dashboards.labels import fired_lines, marked
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import (
     AttackOutcome,
@@ -103,7 +103,7 @@ class ComparedModel:
     @property
     def marked_label(self) -> str:
         """The label, with a question mark behind it where the figures are in doubt."""
-        return f"{self.label}{'?' if self.is_suspect else ''}"
+        return marked(self.label, is_suspect=self.is_suspect)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -215,12 +215,10 @@ def _row(
     reference: AuditedModel | None,
 ) -> ComparedModel:
     clean = float(np.mean(audit.is_right))
-    computed = ((Suite.SEARCH, search_checks), (Suite.AUDIT, audit.checks or ()))
-    fired = [FiredCheck(suite=suite, check=item) for suite, checks in computed for item in checks if not item.passed]
     return ComparedModel(
         label=label,
         number=number,
-        fired=tuple(fired),
+        fired=fired_of(Suite.SEARCH, search_checks) + fired_of(Suite.AUDIT, audit.checks or ()),
         is_checked=audit.checks is not None,
         size_bytes=size_bytes,
         clean_accuracy=clean,

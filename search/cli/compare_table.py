@@ -152,8 +152,8 @@ def _norm_table(models: Sequence[ComparedModel], position: int) -> Table:
     for heading in (*radius_labels(first.norm, first.epsilons), "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
     for model in models:
-        accuracy = model.beyond[position].accuracy
-        table.add_row(model.marked_label, *(f"{value:.3f}" for value in (*accuracy, sum(accuracy) / len(accuracy))))
+        worst = model.beyond[position]
+        table.add_row(model.marked_label, *(f"{value:.3f}" for value in (*worst.accuracy, worst.mean)))
     return table
 
 

@@ -34,9 +34,8 @@ def _table(records: Sequence[ReferenceRecord], norm: Norm) -> Table:
     for heading in ("bytes", "clean", *radius_labels(norm, radii(records[0].attacks, norm)), "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        accuracy = worst_case(record.is_right, record.attacks, norm).accuracy
-        values = (record.clean_accuracy, *accuracy, sum(accuracy) / len(accuracy))
-        figures = [f"{value:.3f}" for value in values]
+        worst = worst_case(record.is_right, record.attacks, norm)
+        figures = [f"{value:.3f}" for value in (record.clean_accuracy, *worst.accuracy, worst.mean)]
         table.add_row(f"{record.name}{' *' if record.masking_suspect else ''}", f"{record.size_bytes:,}", *figures)
     return table
 

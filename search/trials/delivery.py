@@ -2,11 +2,11 @@
 
 import logging
 
-from search.trials.discards import discard_late
+from search.trials.discards import discarding
 from search.trials.outbox import Letter, Result
 from search.trials.parts import WorkerParts
 from spaces.errors import ArtifactError, FencedError, SelectionError
-from storage.records import TrialRecord
+from storage.records import TrialRecord, TrialState
 
 _log = logging.getLogger(__name__)
 
@@ -54,5 +54,14 @@ def store(parts: WorkerParts, result: Result) -> TrialRecord:
     try:
         return parts.patience(lambda: parts.claims.finish(result.lease, result.outcome, artifacts=result.artifacts))
     except FencedError:
-        discard_late(parts, result.lease, set(result.artifacts.values()))
+        _remove_files(parts, result)
         raise
+
+
+def _remove_files(parts: WorkerParts, result: Result) -> None:
+    number, digests = result.lease.number, set(result.artifacts.values())
+    record = parts.patience(lambda: parts.repository.trial(result.lease.study_id, number))
+    # The same training has the same files, and a worker that still has the trial may be about to hand them in.
+    if record.state is not TrialState.RUNNING:
+        with discarding(parts, digests):
+            pass

@@ -15,8 +15,6 @@ from pathlib import Path
 from search.processes import is_gone
 from search.trials.parts import WorkerParts
 from spaces.errors import ArtifactError, FencedError
-from storage.claims import Lease
-from storage.records import TrialState
 from storage.sealed_files import replace_file, seal, unseal
 from storage.workers import WorkerIdentity
 
@@ -45,17 +43,6 @@ def _end(parts: WorkerParts, digests: set[str], note: Path | None) -> None:
     _remove_unreferenced(parts, digests)
     if note is not None:
         note.unlink(missing_ok=True)
-
-
-def discard_late(parts: WorkerParts, lease: Lease, digests: set[str]) -> None:
-    """Remove the files of a worker whose trial another one has taken over and finished.
-
-    The same training has the same files: while the other one still has the trial, it may be about to hand them in.
-    """
-    record = parts.patience(lambda: parts.repository.trial(lease.study_id, lease.number))
-    if record.state is not TrialState.RUNNING:
-        with discarding(parts, digests):
-            pass
 
 
 def finish_discards(parts: WorkerParts) -> None:
