@@ -59,6 +59,11 @@ class StudyRecord:
         """What a reader of the figures has to know of the data, as a sentence or a part of one; empty for nothing."""
         return str(self.data.get("note", ""))
 
+    @property
+    def shown_data_note(self) -> str:
+        """The note where figures are shown; empty for synthetic images, whose warning stands there instead."""
+        return "" if self.is_synthetic else self.data_note
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:

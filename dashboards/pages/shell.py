@@ -176,7 +176,7 @@ def _study_head(source: StudySource, place: Place) -> Component:
                 className="headline",
             ),
             *([warning] if study.is_synthetic else []),
-            *([note(f"Data: {study.data_note}")] if study.data_note and not study.is_synthetic else []),
+            *([note(f"Data: {study.shown_data_note}")] if study.shown_data_note else []),
             html.Nav([*links, *here], className="tabs", **aria(label="Pages of the study")),
         ]
     )

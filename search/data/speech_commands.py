@@ -151,7 +151,8 @@ def find_speech_folder(data_dir: Path | None, *, download: Callable[[Path], Path
                 return folder
         archive = root / PUBLISHED.name
         if archive.is_file():
-            check_published(archive, PUBLISHED)
+            if not unpacked.is_dir():  # else its 2.4 GB were checked before
+                check_published(archive, PUBLISHED)
             return unpack(archive, unpacked)
     _LOG.info("Speech Commands is in none of the folders; it is downloaded to %s", cache)
     tried = "; ".join(f"{root} (no {', '.join(FOLDERS)}, no {PUBLISHED.name})" for root in roots)

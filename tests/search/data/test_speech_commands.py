@@ -1,5 +1,7 @@
 """Features of recordings as data of a study: scaling, parts, places, downloads."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -36,8 +38,8 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-def never(_):
-    raise AssertionError("the download was not to be reached")
+def never(*_):
+    raise AssertionError("not to be reached")
 
 
 def test_inputs_are_codes_of_standard_deviations(raw):
@@ -154,6 +156,13 @@ def test_archive_that_is_not_the_published_one_is_not_unpacked(places, monkeypat
     (places / "speech_commands_v0.02.tar.gz").write_bytes(b"abc")
     with pytest.raises(DataError, match=r"v0\.02\.tar\.gz is not the published file: it has 3 bytes.*remove it"):
         load_speech_commands(places, keywords=KEYWORDS)
+
+
+def test_archive_that_the_cache_has_unpacked_is_not_read_again(places, monkeypatch, folder):
+    shutil.copytree(folder, places / "keras" / "datasets" / "speech_commands_v0.02")
+    (places / "speech_commands_v0.02.tar.gz").write_bytes(b"2.4 GB")
+    monkeypatch.setattr("search.data.speech_commands.check_published", never)
+    assert load_speech_commands(places, keywords=KEYWORDS).n_classes == len(KEYWORDS) + 2
 
 
 def test_nowhere_says_what_was_tried(places):
