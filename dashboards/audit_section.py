@@ -63,7 +63,7 @@ def _audited_table(info: AuditsInfo) -> str:
         for audit in info.audits
     ]
     clean = ("clean accuracy (95% interval)", "clean, whole test split")
-    head = ["trial", "test images", "attacks", *clean, "started", "checks that fired"]
+    head = ["trial", "test examples", "attacks", *clean, "started", "checks that fired"]
     has_suspects = any(audit.is_suspect for audit in info.audits)
     caption = with_suspect_note("The newest audit of every audited trial", has_suspects=has_suspects)
     return table(caption, head, rows, is_numeric=False)
@@ -91,8 +91,8 @@ def _figure(snapshot: StudySnapshot, chosen: Sequence[int] | None) -> str:
     if info.note:
         return paragraph(as_sentence(info.note))
     caption = (
-        "Audited worst case of all L-inf attacks on test images, with 95% Wilson intervals; dashed, hollow markers: "
-        f"the search's own worst case of the same trial, on {info.n_search_examples} validation images"
+        "Audited worst case of all L-inf attacks on test examples, with 95% Wilson intervals; dashed, hollow markers: "
+        f"the search's own worst case of the same trial, on {info.n_search_examples} validation examples"
     )
     has_suspects = any(curve.is_suspect for curve in info.curves)
     return embedded_figure(
@@ -131,7 +131,7 @@ def _comparison_tables(info: AuditComparisonInfo) -> list[str]:
             for trial in info.trials
         ]
         caption = (
-            f"{info.title}, {norm_title(norm)}: images that only the trial keeps right : only the baseline, and the "
+            f"{info.title}, {norm_title(norm)}: examples that only the trial keeps right : only the baseline, and the "
             f"mid-p value of McNemar's paired test (* below {_SIGNIFICANT:g})"
         )
         parts.append(table(caption, ["trial", *radius_labels(norm, info.epsilons(norm))], rows))
@@ -163,7 +163,7 @@ def _attack_table(audit: AuditSummary, norm: Norm, epsilons: Sequence[float]) ->
         for outcome in audit.attacks
         if outcome.norm is norm
     ]
-    head = ["attack", "images", *radius_labels(norm, epsilons), "median distance", "seconds"]
+    head = ["attack", "examples", *radius_labels(norm, epsilons), "median distance", "seconds"]
     caption = (
         f"Accuracy under each {norm_title(norm)} attack, in the order of the audit; that of an attack on what the ones "
         "above have left counts their successes too"

@@ -8,13 +8,23 @@ import plotly.io as pio
 
 from dashboards.figures import (
     plot_attack_curves,
+    plot_audit_curves,
     plot_hypervolume,
     plot_layer_choices,
     plot_pareto_front_3d,
     plot_pareto_projections,
     plot_robustness_curves,
 )
-from dashboards.infos import hypervolume_info, layer_choices_info, pareto_front_info, robustness_curves_info
+from dashboards.figures.frame import add_to_subtitle
+from dashboards.figures.reference_comparison import plot_reference_comparison
+from dashboards.infos import (
+    audit_curves_info,
+    hypervolume_info,
+    layer_choices_info,
+    pareto_front_info,
+    robustness_curves_info,
+)
+from dashboards.infos.reference_comparison import reference_comparison_info
 from dashboards.snapshot import StudySnapshot
 from spaces.errors import ExportError
 
@@ -24,11 +34,11 @@ _SCALE = 2.0  # of pixels, so that print looks sharp
 
 
 def study_figures(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None) -> dict[str, go.Figure]:
-    """Return the figures that a study has something to show in, by name.
+    """Return the figures that a study has something to show in, by name, each with the note of the study's data.
 
     Args:
-        snapshot: the study as read.
-        chosen: trials of the robustness curves; None takes the baselines and up to five of the front.
+        snapshot: the study as read, with its audits and reference models.
+        chosen: trials of the curves; None takes the baselines and a few of the front.
 
     Raises:
         SelectionError: a chosen trial does not exist.
@@ -50,6 +60,15 @@ def study_figures(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = Non
         figures["robustness"] = plot_robustness_curves(curves)
         if curves.attacks:
             figures["attacks"] = plot_attack_curves(curves)
+    audits = audit_curves_info(snapshot, chosen)
+    if not audits.note:
+        figures["audits"] = plot_audit_curves(audits)
+    for name in (record.name for record in snapshot.references):
+        beside = reference_comparison_info(snapshot, name)
+        figures[f"reference-{name}"] = plot_reference_comparison(beside, is_synthetic=snapshot.study.is_synthetic)
+    if snapshot.study.shown_data_note:
+        for figure in figures.values():
+            add_to_subtitle(figure, f"data: {snapshot.study.shown_data_note}")
     return figures
 
 

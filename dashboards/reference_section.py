@@ -22,7 +22,7 @@ def reference_parts(snapshot: StudySnapshot) -> list[str]:
         return [
             paragraph(
                 "No reference model is audited in this study; python -m search reference --study "
-                f"{snapshot.study.name} --model NAME does it, on the same images as the study's own audits."
+                f"{snapshot.study.name} --model NAME does it, on the same examples as the study's own audits."
             )
         ]
     parts: list[str] = []
@@ -50,7 +50,7 @@ def _parts(info: ReferenceComparisonInfo, *, is_synthetic: bool) -> list[str]:
         parts.append(paragraph(f"? {'; '.join(doubts)}."))
     if info.left_out:
         numbers = ", ".join(f"#{number}" for number in info.left_out)
-        parts.append(paragraph(f"Of the front, without a finished audit of the same images and attacks: {numbers}."))
+        parts.append(paragraph(f"Of the front, without a finished audit of the same examples and attacks: {numbers}."))
     return parts
 
 
@@ -60,8 +60,8 @@ def _table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel], capti
     clean = ("clean (95% interval)", "clean, whole test split")
     head = ["model", "bytes", *clean, "worst case of", *labels, "mean", "points more"]
     full = (
-        f"{caption}: worst case within each L-inf radius on {info.n_examples} test images, in brackets its 95% Wilson "
-        f"interval, behind the points that of the paired difference; * the reference keeps other images right "
+        f"{caption}: worst case within each L-inf radius on {info.n_examples} test examples, in brackets its 95% "
+        f"Wilson interval, behind the points that of the paired difference; * the reference keeps other examples right "
         f"(McNemar's mid-p below {_SIGNIFICANT:g})"
     )
     return table(full, head, rows)

@@ -82,7 +82,7 @@ def report_html(snapshot: StudySnapshot, *, chosen: Sequence[int] | None = None)
         section("Choices per layer", _layer_choices_figure(snapshot)),
         section("Progress of the search", _hypervolume_figure(snapshot)),
         section("Accuracy under attack", *_robustness_figures(snapshot, chosen)),
-        section("Audits on test images", *audit_parts(snapshot, chosen=chosen)),
+        section("Audits on test examples", *audit_parts(snapshot, chosen=chosen)),
         section("Reference models", *reference_parts(snapshot)),
         section("Stopped, failed and refused trials", _failures(snapshot)),
     ]

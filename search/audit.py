@@ -1,4 +1,4 @@
-"""The audit of a stored model on test images: each attack is stored when done, and a later run goes on from there."""
+"""The audit of a stored model on test examples: each attack is stored when done, and a later run goes on from there."""
 
 import hashlib
 import json
@@ -104,7 +104,7 @@ class AuditParts(Generic[StoredT]):
         search_accuracy: its robust accuracy as the search measured it, which the audit is held against; None where no
             search did.
         dataset: its test split is attacked.
-        images: test images, at most; a stratified choice by the study's seed.
+        images: test examples, at most; a stratified choice by the study's seed.
         quick: about a tenth of the work.
         store: where the audit is kept.
     """
@@ -236,6 +236,6 @@ def plan_digest(plan: Sequence[AuditStep]) -> str:
 
 
 def audit_key(settings: dict[str, Any]) -> str:
-    """Return the digest by which an audit is known again: model, data, images, radii, seed and plan."""
+    """Return the digest by which an audit is known again: model, data, examples, radii, seed and plan."""
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

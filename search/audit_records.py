@@ -1,4 +1,4 @@
-"""Stored audits: finding one, and comparing two of the same images."""
+"""Stored audits: finding one, and comparing two of the same examples."""
 
 from spaces.audit import Comparison
 from spaces.errors import SelectionError
@@ -23,10 +23,10 @@ def latest_audit(audits: AuditRepository, study: StudyRecord, number: int) -> Au
 
 
 def compare_audits(first: AuditRecord, second: AuditRecord) -> tuple[Comparison, ...]:
-    """Compare two audits of the same images, norm by norm and radius by radius.
+    """Compare two audits of the same examples, norm by norm and radius by radius.
 
     Raises:
-        SelectionError: they differ in images, radii or effort, or one is not finished.
+        SelectionError: they differ in examples, radii or effort, or one is not finished.
     """
     differing = differing_settings(first, second)
     if differing:

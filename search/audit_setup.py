@@ -22,7 +22,7 @@ class AuditOptions:
     Attributes:
         trial: the complete trial whose model is audited.
         data_dir: where data sets are looked for first.
-        images: test images.
+        images: test examples.
         quick: about a tenth of the work.
     """
 

@@ -29,10 +29,10 @@ class ReferenceOptions:
     """What `reference` was given.
 
     Attributes:
-        study: whose test images, radii and seed are taken.
+        study: whose test examples, radii and seed are taken.
         family: a name of `search.references.REFERENCES`.
         data_dir: where data sets and reference models are looked for first.
-        images: test images.
+        images: test examples.
         quick: about a tenth of the work.
     """
 

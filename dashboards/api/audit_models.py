@@ -70,7 +70,7 @@ class WholeTest(Answer):
 
 
 class Audited(Answer):
-    """What the audit of a model found on test images."""
+    """What the audit of a model found on test examples."""
 
     key: str
     settings: dict[str, JsonValue]
@@ -86,7 +86,7 @@ class Audited(Answer):
 
 
 class Audit(Audited):
-    """An audit of a trial's model on test images."""
+    """An audit of a trial's model on test examples."""
 
     number: int
 

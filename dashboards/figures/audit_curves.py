@@ -34,7 +34,7 @@ def plot_audit_curves(info: AuditCurvesInfo) -> go.Figure:
     figure.update_yaxes(title={"text": "worst-case accuracy ↑"}, **accuracy_axis(highest))
     figure.update_layout(hovermode="closest", legend={"y": -0.32})
     subtitle = (
-        f"test images, bands: 95% Wilson intervals; dashed: the search, {info.n_search_examples} validation images"
+        f"test examples, bands: 95% Wilson intervals; dashed: the search, {info.n_search_examples} validation examples"
     )
     if any(curve.is_suspect for curve in info.curves):
         subtitle += f"; {SUSPECT_NOTE}"
@@ -55,13 +55,13 @@ def _audited(info: AuditCurvesInfo, curve: AuditCurve, style: CurveStyle) -> go.
         legendgroup=str(curve.number),
         line={"color": style.color, "width": 2},
         marker={"symbol": style.symbol, "size": 8},
-        hovertext=_hover(info, curve, curve.epsilons, curve.audited, source=f"audit, {curve.n_examples} test images"),
+        hovertext=_hover(info, curve, curve.epsilons, curve.audited, source=f"audit, {curve.n_examples} test examples"),
         hoverinfo="text",
     )
 
 
 def _searched(info: AuditCurvesInfo, curve: AuditCurve, style: CurveStyle) -> go.Scatter:
-    source = f"search, {info.n_search_examples} validation images"
+    source = f"search, {info.n_search_examples} validation examples"
     return go.Scatter(
         x=curve.search_epsilons,
         y=curve.searched,

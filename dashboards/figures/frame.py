@@ -1,5 +1,6 @@
 """What all figures share: an empty start, the title with its warning, a note in place of data, metric axes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -8,6 +9,7 @@ from dashboards.labels import as_plot_text, as_sentence, metric_title_with_direc
 from dashboards.theme import GREY, VERMILLION, template
 
 SYNTHETIC_WARNING = "synthetic data: a dry run of the pipeline, figures mean nothing"
+_BREAK = "<br>"
 
 
 def note_figure(*, title: str, note: str, is_synthetic: bool) -> go.Figure:
@@ -34,13 +36,19 @@ def finish(figure: go.Figure, *, title: str, is_synthetic: bool, height: int, su
     """
     lines = [f'<span style="color:{VERMILLION}">{SYNTHETIC_WARNING}</span>'] if is_synthetic else []
     lines += [as_plot_text(subtitle)] if subtitle else []
-    figure.update_layout(
-        template=template(),
-        height=height,
-        title={"text": as_plot_text(title), "subtitle": {"text": "<br>".join(lines)}},
-        margin_t=78 + 20 * len(lines),
-    )
+    figure.update_layout(template=template(), height=height, title={"text": as_plot_text(title)})
+    _set_subtitle(figure, lines)
     return figure
+
+
+def add_to_subtitle(figure: go.Figure, text: str) -> None:
+    """Put one more line under the title of a finished figure, in place."""
+    before = figure.layout.title.subtitle.text
+    _set_subtitle(figure, [*(before.split(_BREAK) if before else []), as_plot_text(text)])
+
+
+def _set_subtitle(figure: go.Figure, lines: Sequence[str]) -> None:
+    figure.update_layout(title_subtitle_text=_BREAK.join(lines), margin_t=78 + 20 * len(lines))
 
 
 def metric_axis(name: str) -> dict[str, Any]:

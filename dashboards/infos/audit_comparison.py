@@ -1,4 +1,4 @@
-"""Audited trials against the audited 8-bit baseline, image by image."""
+"""Audited trials against the audited 8-bit baseline, example by example."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class AuditComparisonInfo:
         title: names the baseline: the first that is audited.
         norms: of the baseline's audit.
         trials: compared ones, by ascending number.
-        left_out: audited trials whose audit has other images, radii or attacks, or is not finished.
+        left_out: audited trials whose audit has other examples, radii or attacks, or is not finished.
         note: why there is no comparison; None when there is.
     """
 
@@ -53,7 +53,7 @@ class AuditComparisonInfo:
 
 
 def audit_comparison_info(snapshot: StudySnapshot) -> AuditComparisonInfo:
-    """Compare the newest audit of every trial with that of the 8-bit baseline, where both attack the same images."""
+    """Compare the newest audit of every trial with that of the 8-bit baseline, where both attack the same examples."""
     audits, fired = snapshot.latest_audits, fired_checks(snapshot)
     baseline = next((number for number in snapshot.baselines if number in audits), None)
     others = [record for number, record in audits.items() if number != baseline]
@@ -78,13 +78,13 @@ def audit_comparison_info(snapshot: StudySnapshot) -> AuditComparisonInfo:
 
 def _title(baseline: int | None, *, is_suspect: bool) -> str:
     name = "" if baseline is None else f" #{marked_number(baseline, is_suspect=is_suspect)}"
-    return f"Audited trials against the baseline{name}, image by image"
+    return f"Audited trials against the baseline{name}, example by example"
 
 
 def _empty_note(baseline: int | None) -> str:
     if baseline is None:
         return "no baseline is audited, so no trial is compared with one"
-    return f"no other trial has a finished audit of the images, radii and attacks of baseline #{baseline}"
+    return f"no other trial has a finished audit of the examples, radii and attacks of baseline #{baseline}"
 
 
 def _are_alike(first: AuditRecord, second: AuditRecord) -> bool:

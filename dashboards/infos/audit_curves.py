@@ -1,4 +1,4 @@
-"""Accuracy against the attack radius on test images, as audited, beside what the search measured of the same trials."""
+"""Accuracy against the attack radius on test examples, as audited, beside what the search measured of these trials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class AuditCurve:
     Attributes:
         baseline_position: which baseline it is, counted from 0; None for every other trial.
         fired: the checks that fired on it.
-        n_examples: test images of the audit.
+        n_examples: test examples of the audit.
         audited: under the worst of all attacks of the audit, per example.  # [n_epsilons + 1]
         lower, upper: the 95% Wilson interval of `audited`.  # [n_epsilons + 1]
         searched: the search's own worst case, on the attack subset.  # [n_search_epsilons + 1]

@@ -18,7 +18,7 @@ class AuditSummary:
 
     Attributes:
         is_suspect: whether a check of the trial or of the audit fired.
-        n_examples: test images.
+        n_examples: test examples.
         has_all_attacks: whether every planned attack is stored; else the worst cases may still fall.
         n_attacks, n_planned: attacks that are stored, and that the audit is to have.
         clean_interval: 95% Wilson interval of `clean_accuracy`.
@@ -96,7 +96,7 @@ def audits_info(snapshot: StudySnapshot) -> AuditsInfo:
 
 def _how_to_audit(snapshot: StudySnapshot) -> str:
     return (
-        "no trial is audited yet; an audit attacks a stored model for minutes, on test images: "
+        "no trial is audited yet; an audit attacks a stored model for minutes, on test examples: "
         f"`python -m search audit --study {snapshot.study.name} --select knee`"
     )
 

@@ -44,7 +44,7 @@ def _point(record: ReferenceRecord, objectives: tuple[Objective, ...], grid: tup
         f"clean accuracy: {format_accuracy(record.clean_accuracy)}",
         *([f"robust accuracy: {format_accuracy(robust)}"] if robust is not None else []),
         f"size: {format_metric('size_bytes', record.size_bytes)}",
-        f"on {record.n_examples} test images, under audit",
+        f"on {record.n_examples} test examples, under audit",
     )
     return FixedPoint(
         name=f"reference, by its audit: {record.title}",

@@ -54,11 +54,11 @@ def checks(snapshot: StudySnapshot, trial: TrialRecord) -> list[Component]:
 
 
 def audits(snapshot: StudySnapshot, number: int) -> list[Component]:
-    """Return the newest audit of the trial: worst cases on test images, by norm and radius."""
+    """Return the newest audit of the trial: worst cases on test examples, by norm and radius."""
     record = snapshot.latest_audits.get(number)
     if record is None:
         command = f"python -m search audit --study {snapshot.study.name} --trial {number}"
-        return [note(f"Not audited. An audit attacks the stored model for minutes, on test images: {command}")]
+        return [note(f"Not audited. An audit attacks the stored model for minutes, on test examples: {command}")]
     parts: list[Component] = []
     for norm in norms_of(record.attacks):
         worst = worst_case(record.is_right, record.attacks, norm)
@@ -68,7 +68,7 @@ def audits(snapshot: StudySnapshot, number: int) -> list[Component]:
                 radius_labels(norm, worst.epsilons), worst.accuracy, worst.intervals, strict=True
             )
         ]
-        caption = f"Audit in {norm_title(norm)} on {len(record.is_right)} test images, {record.created_at:%Y-%m-%d}"
+        caption = f"Audit in {norm_title(norm)} on {len(record.is_right)} test examples, {record.created_at:%Y-%m-%d}"
         parts.append(table(caption, ["radius", "worst case", "95% interval"], rows))
     return parts or [note("An audit has begun; no attack is finished yet.")]
 

@@ -1,4 +1,4 @@
-"""`audit`: how much of a model's robustness is left under attacks that take minutes, on test images."""
+"""`audit`: how much of a model's robustness is left under attacks that take minutes, on test examples."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ def audit(
     storage: StorageOption = DEFAULT_STORAGE,
     select: SelectOption = "knee",
     data_dir: DataDirOption = None,
-    images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most.")] = 1000,
+    images: Annotated[int, typer.Option("--images", min=10, help="Test images or recordings, at most.")] = 1000,
     quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the newest stored audit; attack nothing.")] = False,
     compare: Annotated[
@@ -28,7 +28,7 @@ def audit(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Audit a model of a study on test images; the same command again goes on where it stopped."""
+    """Audit a model of a study on test examples; the same command again goes on where it stopped."""
     from search.audit_records import compare_audits, latest_audit
     from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison

@@ -31,7 +31,7 @@ class AuditDisplay(LiveDisplay):
         n_stored = len(record.attacks) + (record.checks is not None)
         stored = f", {n_stored} of them stored already" if n_stored else ""
         self._print(
-            f"audit of {self._what}: {len(record.is_right)} test images, clean accuracy "
+            f"audit of {self._what}: {len(record.is_right)} test examples, clean accuracy "
             f"{record.is_right.mean():.3f}{beside_attacked(record.whole_test)}, {total} steps{stored}",
         )
 

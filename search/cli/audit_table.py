@@ -26,7 +26,7 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
     settings = record.settings
     state = "" if record.has_all_attacks else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
     console.print(
-        f"audit of trial {record.number} of {study}: {len(record.is_right)} test images"
+        f"audit of trial {record.number} of {study}: {len(record.is_right)} test examples"
         f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}"
         f"{beside_attacked(record.whole_test)}{state}",
         highlight=False,
@@ -44,7 +44,7 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
 
 def print_comparison(console: Console, first: int, second: int, comparisons: Sequence[Comparison]) -> None:
     """Print where two models differ under the worst of all attacks."""
-    title = f"worst case of trial {first} and trial {second}, same images"
+    title = f"worst case of trial {first} and trial {second}, same examples"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for heading in ("norm", "epsilon", f"trial {first}", f"trial {second}", "only first", "only second", "mid-p"):
         table.add_column(heading, justify="right")
@@ -101,7 +101,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
     summary = worst_case(record.is_right, record.attacks, norm)
     table = Table(title=f"accuracy within {norm.value} radius", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("attack", no_wrap=True)
-    table.add_column("images", justify="right", no_wrap=True)
+    table.add_column("examples", justify="right", no_wrap=True)
     for heading in radius_labels(norm, radii(record.attacks, norm)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
@@ -125,7 +125,7 @@ def _norm_table(record: AuditRecord, norm: Norm) -> Table:
 
 def _distance_table(outcomes: Sequence[AttackOutcome]) -> Table:
     table = Table(title="distance to the nearest wrong prediction found", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("attack", "norm", "images", "median", "none found"):
+    for heading in ("attack", "norm", "examples", "median", "none found"):
         table.add_column(heading, justify="left" if heading == "attack" else "right")
     for outcome in outcomes:
         if outcome.distances is not None:

@@ -20,7 +20,9 @@ def compare(
     data_dir: DataDirOption = None,
     images: Annotated[
         int | None,
-        typer.Option("--images", min=10, help="Audit what lacks an audit of so many test images, reference and front."),
+        typer.Option(
+            "--images", min=10, help="Audit what lacks an audit of so many test examples, reference and front."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With --images: about a tenth of the work.")] = False,
     as_json: JsonOption = False,

@@ -20,7 +20,7 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
     """Print a table a size class, the attacks of its most robust model, and what was left out."""
     quick = ", quick" if info.is_quick else ""
     console.print(
-        f"front of {study} beside {info.title}: {info.n_examples} test images{quick}, L-inf worst cases with 95% "
+        f"front of {study} beside {info.title}: {info.n_examples} test examples{quick}, L-inf worst cases with 95% "
         f"Wilson intervals, points with paired ones; * McNemar's mid-p below {_SIGNIFICANT:g}",
         highlight=False,
         soft_wrap=True,
@@ -39,7 +39,7 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
             console.print(f"? {model.label}: {line}", highlight=False, soft_wrap=True)
     if info.left_out:
         console.print(
-            f"of the front, without a finished audit of the same images, radii and attacks: "
+            f"of the front, without a finished audit of the same examples, radii and attacks: "
             f"{', '.join(str(number) for number in info.left_out)}; "
             f"--images {info.n_examples}{' --quick' if info.is_quick else ''} runs them",
             highlight=False,
@@ -158,7 +158,7 @@ def _norm_table(models: Sequence[ComparedModel], position: int) -> Table:
 
 
 def _clean_cells(model: ComparedModel) -> list[str]:
-    """Return for each view what stands in its row: clean accuracy on the attacked images, then on the whole split."""
+    """Return for each view what stands in its row: clean accuracy on the attacked examples, then on the whole split."""
     attacked = f"{model.clean_accuracy:.3f} ({interval_text(model.clean_interval)})"
     whole = "" if model.whole_test is None else f"whole {model.whole_test.accuracy:.3f}"
     return [attacked, whole, *[""] * (len(model.views) - 2)]

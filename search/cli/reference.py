@@ -21,7 +21,9 @@ def reference(
     study: StudyOption = "cifar",
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
-    images: Annotated[int, typer.Option("--images", min=10, help="Test images, at most; as for `audit`.")] = 1000,
+    images: Annotated[
+        int, typer.Option("--images", min=10, help="Test images or recordings, at most; as for `audit`.")
+    ] = 1000,
     quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work; as for `audit`.")] = False,
     as_json: JsonOption = False,
 ) -> None:

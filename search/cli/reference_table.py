@@ -28,7 +28,7 @@ def print_references(console: Console, records: Sequence[ReferenceRecord]) -> No
 
 
 def _table(records: Sequence[ReferenceRecord], norm: Norm) -> Table:
-    title = f"{records[0].n_examples} test images, worst case within {norm.value} radius"
+    title = f"{records[0].n_examples} test examples, worst case within {norm.value} radius"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("reference", overflow="fold")
     for heading in ("bytes", "clean", *radius_labels(norm, radii(records[0].attacks, norm)), "mean"):

@@ -62,7 +62,7 @@ def test_newest_audit_of_each_trial_is_summed_up(audited: StudySnapshot) -> None
 
 def test_study_without_audits_says_how_to_make_one() -> None:
     assert audits_info(make_snapshot()).note == (
-        "no trial is audited yet; an audit attacks a stored model for minutes, on test images: "
+        "no trial is audited yet; an audit attacks a stored model for minutes, on test examples: "
         "`python -m search audit --study tiny --select knee`"
     )
 
@@ -87,7 +87,7 @@ def test_audited_curve_stands_beside_the_search_s_own(audited: StudySnapshot) ->
     lines = [trace for trace in figure.data if trace.hovertext]
     assert [(line.line.dash, line.showlegend) for line in lines] == [("dash", False), (None, None)] * 2
     assert [line.name for line in lines if line.name] == ["#0? baseline", "#2"]
-    assert "audit, 4 test images" in lines[1].hovertext[0]
+    assert "audit, 4 test examples" in lines[1].hovertext[0]
     assert lines[1].hovertext[1].endswith("bound 0.05")
     assert figure.data[-1].name == "the search's own"
 
@@ -120,7 +120,7 @@ def test_trials_are_compared_with_the_first_audited_baseline() -> None:
         ],
     )
     info = audit_comparison_info(snapshot)
-    assert info.title == "Audited trials against the baseline #1?, image by image"
+    assert info.title == "Audited trials against the baseline #1?, example by example"
     assert [trial.number for trial in info.trials] == [2, 4]
     assert info.left_out == (3,)
     assert info.epsilons(Norm.LINF) == EPSILONS
@@ -134,7 +134,7 @@ def test_trials_are_compared_with_the_first_audited_baseline() -> None:
 def test_unfinished_audits_are_not_compared(audited: StudySnapshot) -> None:
     info = audit_comparison_info(audited)
     assert (info.trials, info.left_out) == ((), (2, 4))
-    assert info.note == "no other trial has a finished audit of the images, radii and attacks of baseline #0"
+    assert info.note == "no other trial has a finished audit of the examples, radii and attacks of baseline #0"
 
 
 def test_without_an_audited_baseline_there_is_no_comparison() -> None:

@@ -2,6 +2,7 @@
 
 import builtins
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,15 @@ HEADS = {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF"}
 def test_every_figure_of_a_study_has_a_name():
     names = list(study_figures(realistic_snapshot(n_trials=6)))
     assert names == ["front-3d", "front", "layers", "hypervolume", "robustness", "attacks"]
+
+
+def test_note_of_the_data_stands_below_every_title():
+    whole = realistic_snapshot(n_trials=6)
+    part = replace(whole, study=replace(whole.study, data={**whole.study.data, "note": "a part of it"}))
+    for name, figure in study_figures(part).items():
+        was = study_figures(whole)[name].layout
+        assert figure.layout.title.subtitle.text.split("<br>")[-1] == "data: a part of it"
+        assert (figure.layout.height, figure.layout.margin.t) == (was.height, was.margin.t + 20)
 
 
 def test_study_without_results_has_nothing_to_draw(tmp_path):

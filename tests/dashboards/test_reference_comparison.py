@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dashboards.figures.reference_comparison import plot_reference_comparison, shown_models
+from dashboards.images import study_figures
 from dashboards.infos.reference_comparison import ReferenceComparisonInfo, reference_comparison_info
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
@@ -144,6 +145,12 @@ def test_figure_shows_the_reference_and_the_best_of_each_class(info: ReferenceCo
     curves = {trace.name: tuple(trace.y) for trace in figure.data if trace.showlegend and trace.y != (None,)}
     assert curves["#2, 1,000 B"] == (0.75, 0.5)
     assert curves["theirs, 1,000 B"] == (0.25, 0.0)
+
+
+def test_images_for_papers_have_audits_and_references(snapshot: StudySnapshot) -> None:
+    figures = study_figures(snapshot)
+    assert list(figures)[-2:] == ["audits", "reference-theirs"]
+    assert figures["reference-theirs"].layout.title.text.startswith("Beside Theirs")
 
 
 def test_report_has_a_table_for_each_size_class_or_says_how_to_get_one(snapshot: StudySnapshot) -> None:

@@ -33,7 +33,7 @@ def test_what_lacks_an_audit_gets_one_and_both_tables_are_printed(compare: Calla
     ran = compare(*AUDITING)
     assert ran.code == 0
     assert len(steps.run) == 3 * N_ATTACKS, "the named reference and two trials; not the float model"
-    for text in ("front of digits beside a linear model: 40 test images", "at most as large", "at most a quarter"):
+    for text in ("front of digits beside a linear model: 40 test examples", "at most as large", "at most a quarter"):
         assert text in ran.output
     assert "accuracy under each L-inf attack" in ran.output
     n_run = len(steps.run)
@@ -74,7 +74,7 @@ def test_interrupted_audits_go_on(compare: Callable[..., Ran], steps: Steps) -> 
     assert "the same command goes on from there" in stopped.errors
     partly = compare()
     assert partly.code == 0
-    assert "without a finished audit of the same images, radii and attacks: 0, 1; --images 40 --quick runs them" in (
+    assert "without a finished audit of the same examples, radii and attacks: 0, 1; --images 40 --quick runs them" in (
         partly.output
     )
     steps.stop_at = None

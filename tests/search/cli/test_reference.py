@@ -47,7 +47,7 @@ def stored(storage: str) -> list[ReferenceRecord]:
 def test_both_models_are_audited_stored_and_printed(reference: Callable[..., Ran], storage: str, steps: Steps) -> None:
     ran = reference()
     assert ran.code == 0
-    assert "audit of a linear model: 40 test images" in ran.errors
+    assert "audit of a linear model: 40 test examples" in ran.errors
     assert [name in ran.output for name in ("linear ", "linear-float", "1,000", "4,000")] == [True] * 4
     assert [(record.name, record.has_all_attacks, record.checks is None) for record in stored(storage)] == [
         ("linear", True, False),
@@ -87,7 +87,7 @@ def test_interrupted_audit_goes_on_with_the_attack_that_is_missing(
     before, steps.stop_at = list(steps.run), None
     resumed = reference()
     assert resumed.code == 0
-    assert "audit of a linear-float model: 40 test images" in resumed.errors
+    assert "audit of a linear-float model: 40 test examples" in resumed.errors
     assert "2 of them stored already" in resumed.errors
     assert steps.run[len(before) :] == [f"{name} {norm}" for norm in ("linf", "l2") for name in ATTACKS][2:]
 
