@@ -16,6 +16,7 @@ from search.attacks.audit_plan import PLAN_VERSION, AuditStep, audit_plan, l2_ra
 from search.attacks.audit_suite import Target, attack_settings, run_step
 from search.attacks.base import Classifier, is_broken
 from search.attacks.waveform_plan import waveform_plan, waveform_radii
+from search.audit_beginning import longest_beginning
 from search.audit_models import AuditModels
 from search.audit_sound import waveform_targets
 from search.data.dataset import Dataset, Split
@@ -58,6 +59,10 @@ class AuditStore(Protocol[StoredT]):
 
     def open(self, *, key: str, settings: Mapping[str, Any], is_right: Flags) -> StoredT:
         """Return the audit of that key with the attacks it has, stored now if it is new."""
+        ...
+
+    def begun(self) -> Sequence[StoredT]:
+        """Return all audits of the model, finished or not, oldest first."""
         ...
 
     def save_attack(self, audit_id: int, outcome: AttackOutcome) -> None:
@@ -149,9 +154,12 @@ class Auditor(Generic[StoredT]):
         x, y = parts.dataset.test.inputs(chosen), parts.dataset.test.y[chosen]
         is_right = ~is_broken(models.target.logits(x), y)
         record = self._open(plan, is_right)
+        if not record.attacks:
+            for outcome in longest_beginning(plan, record, parts.store.begun()):
+                parts.store.save_attack(record.id, outcome)
         if record.whole_test is None:
             parts.store.save_whole_test(record.id, count_clean(models.target, parts.dataset.test))
-            record = self._open(plan, is_right)
+        record = self._open(plan, is_right)
         epsilons = {Norm(name): tuple(values) for name, values in record.settings["epsilons"].items()}
         target = Target(model=models.target, x=x, y=y, is_right=record.is_right, epsilons=epsilons, seed=self._seed)
         targets = dict.fromkeys(INPUT_NORMS, target)

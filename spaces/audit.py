@@ -15,7 +15,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 Distances: TypeAlias = NDArray[np.float32]
 
 # The attacks that see a model's answers only. Examples that are transferred from a model's own weights are no such.
-BLACK_BOX_ATTACKS = ("square", "noise", "art-hopskipjump", "art-boundary", "art-zoo")
+BLACK_BOX_ATTACKS = ("square", "noise", "art-hopskipjump", "art-boundary", "art-zoo", "nes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

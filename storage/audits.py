@@ -85,6 +85,10 @@ class TrialAudits:
             self._study_id, number=self._number, key=key, settings=settings, is_right=is_right
         )
 
+    def begun(self) -> list[AuditRecord]:
+        """Return all audits of the trial, oldest first."""
+        return self._audits.audits(self._study_id, number=self._number)
+
 
 def _attacks(session: Session, audit_ids: Sequence[int]) -> dict[int, list[AuditAttackRow]]:
     """Return audit -> its attacks in their order, in one query for all."""

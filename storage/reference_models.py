@@ -130,11 +130,14 @@ class ReferenceRepository:
 
     def references(self, study_id: int) -> list[ReferenceRecord]:
         """Return the audits of a study's reference models that have all their attacks, by name, the newest last."""
+        return [record for record in self.begun(study_id) if record.attacks and record.has_all_attacks]
+
+    def begun(self, study_id: int) -> list[ReferenceRecord]:
+        """Return all audits of a study's reference models, by name, the newest last."""
         query = select(ReferenceModelRow).where(ReferenceModelRow.study_id == study_id)
         query = query.order_by(ReferenceModelRow.name, ReferenceModelRow.id)
         with self._transactions.reading() as session:
-            records = [_record(session, row) for row in session.scalars(query).all()]
-        return [record for record in records if record.attacks and record.has_all_attacks]
+            return [_record(session, row) for row in session.scalars(query).all()]
 
 
 class ReferenceAudits:
@@ -151,6 +154,10 @@ class ReferenceAudits:
         return self._references.open_reference(
             self._study_id, self._model, key=key, settings=settings, is_right=is_right
         )
+
+    def begun(self) -> list[ReferenceRecord]:
+        """Return all audits of the model in the study, oldest first."""
+        return [record for record in self._references.begun(self._study_id) if record.name == self._model.name]
 
 
 def _records_of(session: Session, name: str, key: str) -> dict[int, ReferenceRecord]:

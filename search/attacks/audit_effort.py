@@ -16,6 +16,7 @@ class Effort:
         transfer_steps: on each surrogate.
         local_queries: for an example, from where PGD ended.
         square_queries: for an example.
+        nes: queries for an example, and steps that they are divided into.
         noise_draws: for an example and radius.
         gradient_examples, query_examples: subsets of the slow attacks.
         deepfool_steps, hopskipjump_steps, boundary_steps: of ART's attacks.
@@ -32,6 +33,7 @@ class Effort:
     transfer_steps: int
     local_queries: int
     square_queries: int
+    nes: tuple[int, int]
     noise_draws: int
     gradient_examples: int
     query_examples: int
@@ -53,6 +55,7 @@ FULL = Effort(
     transfer_steps=30,
     local_queries=1000,
     square_queries=5000,
+    nes=(5000, 50),
     noise_draws=100,
     gradient_examples=100,
     query_examples=10,
@@ -73,6 +76,7 @@ QUICK = Effort(
     transfer_steps=10,
     local_queries=100,
     square_queries=500,
+    nes=(500, 10),
     noise_draws=10,
     gradient_examples=20,
     query_examples=5,

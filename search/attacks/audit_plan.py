@@ -14,6 +14,7 @@ from search.attacks.fmn import FMN
 from search.attacks.local_search import LocalSearch
 from search.attacks.losses import Backward, Loss
 from search.attacks.minimum_norm import MinimumNormAttack
+from search.attacks.nes import NES
 from search.attacks.noise import RandomNoise
 from search.attacks.pgd import PGD
 from search.attacks.restarts import Restarted
@@ -23,7 +24,7 @@ from spaces.norms import INPUT_NORMS, Norm
 
 PLAN_VERSION = 5  # raised when an attack's code changes its results; settings are compared by themselves
 
-_WORK_PER_QUERY = {Norm.LINF: 0.5, Norm.L2: 0.7}  # of Square, in gradient evaluations
+_WORK_PER_QUERY = {Norm.LINF: 0.5, Norm.L2: 0.7}  # of Square and NES, in gradient evaluations
 
 _L2_PER_LINF = 0.5  # of sqrt(d) * epsilon, the length of the L-inf cube's diagonal
 
@@ -84,7 +85,7 @@ def l2_radii(epsilons: Sequence[float], n_coordinates: int) -> tuple[float, ...]
 
 
 def audit_plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> tuple[AuditStep, ...]:
-    """Return the attacks of an audit in order: in each norm gradients, transfer, queries, noise; ART's at the end.
+    """Return the attacks of an audit in order: in each norm gradients, transfer, queries, noise; then ART's, then NES.
 
     What comes early is meant to leave little for the dear attacks on survivors.
 
@@ -94,7 +95,13 @@ def audit_plan(surrogates: Surrogates, *, input_step: float, effort: Effort) -> 
         effort: steps, queries, restarts and examples.
     """
     own = [step for norm in INPUT_NORMS for step in _own_attacks(effort, norm, surrogates)]
-    return (*own, *_art_attacks(effort, input_step))
+    queries, steps = effort.nes
+    nes = NES(query_budget=queries, steps=steps, input_step=input_step)
+    last = [
+        AuditStep(attack=nes, norm=norm, scope=Scope.BLACK_BOX, work=_WORK_PER_QUERY[norm] * queries)
+        for norm in INPUT_NORMS
+    ]
+    return (*own, *_art_attacks(effort, input_step), *last)
 
 
 def _own_attacks(effort: Effort, norm: Norm, surrogates: Surrogates) -> list[AuditStep]:

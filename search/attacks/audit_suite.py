@@ -75,8 +75,13 @@ def run_step(
         broken=broken,
         distances=distances,
         elapsed_s=time.monotonic() - started,
-        details={"scope": step.scope.value, "settings": attack_settings(step.attack)},
+        details=outcome_details(step),
     )
+
+
+def outcome_details(step: AuditStep) -> dict[str, Any]:
+    """Return what an outcome keeps of the step that it came from."""
+    return {"scope": step.scope.value, "settings": attack_settings(step.attack)}
 
 
 def attack_settings(attack: Attack | MinimumNormAttack) -> dict[str, Any]:

@@ -166,6 +166,38 @@ def test_interrupted_audit_goes_on_and_ends_with_the_same_matrices(
     assert again.finished == again.checks == []
 
 
+def test_audit_of_a_longer_plan_goes_on_from_a_shorter_one(
+    engines: tuple[Engine, Engine], model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies = [make_study(engine, model) for engine in engines]
+    short = audit(engines[0], studies[0], model, Recorder())
+    monkeypatch.setattr("tests.search.test_audit.SHORT", (*SHORT, "nes"))
+    longer = audit(engines[0], studies[0], model, listener := Recorder())
+    assert listener.begun_with == [len(short.attacks)]
+    assert listener.finished == [("nes", Norm.LINF), ("nes", Norm.L2)]
+    afresh = audit(engines[1], studies[1], model, Recorder())
+    assert (longer.key, longer.checks) == (afresh.key, afresh.checks)
+    assert longer.key != short.key
+    for first, second in zip(longer.attacks, afresh.attacks, strict=True):
+        assert (first.name, first.norm, first.details) == (second.name, second.norm, second.details)
+        assert np.array_equal(first.broken, second.broken)
+
+
+@pytest.mark.parametrize("change", ["images", "plan", "model"])
+def test_only_what_both_begin_with_is_taken_over(
+    engines: tuple[Engine, Engine], model: TrainedModel, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    study = make_study(engines[0], model)
+    audit(engines[0], study, model, Recorder())
+    changes: dict[str, object] = {}
+    if change == "plan":  # without the third attack those behind it have other survivors and another place
+        monkeypatch.setattr("tests.search.test_audit.SHORT", (*SHORT[:2], *SHORT[3:]))
+    else:
+        changes = {"images": {"images": 20}, "model": {"model_digests": {"weights.npz": "b" * 64}}}[change]
+    audit(engines[0], study, model, listener := Recorder(), **changes)
+    assert listener.begun_with == [2 if change == "plan" else 0]
+
+
 def test_interrupted_checks_are_computed_by_the_next_run(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
     study = make_study(engines[0], model)
     with pytest.raises(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from search.attacks.fmn import FMN
 from search.attacks.geometry import distances
 from search.attacks.losses import Loss
 from search.attacks.minimum_norm import MinimumNormAttack
+from search.attacks.nes import NES
 from search.attacks.noise import RandomNoise
 from search.attacks.pgd import PGD
 from search.attacks.restarts import Restarted
@@ -26,6 +27,7 @@ BOTH_NORMS: dict[str, Attack] = {
     "apgd": APGD(steps=12, loss=Loss.CROSS_ENTROPY),
     "apgd-t": TargetedAPGD(steps=8, n_targets=3),
     "square": Square(query_budget=30),
+    "nes": NES(query_budget=40, steps=4, input_step=1 / 255),
     "noise": RandomNoise(draws=6),
     "transfer": Transfer(surrogate=SURROGATE, steps=6, label="transfer"),
 }

@@ -200,9 +200,9 @@ def test_plan_names_each_attack_once_a_norm_and_holds_what_was_promised(effort: 
         "pgd-local",
     ]
     others = ["transfer-float", "transfer-sibling", "square", "noise"]
-    assert [name for name, norm in keys if norm is Norm.LINF] == [*gradients, *others, "art-hopskipjump"]
+    assert [name for name, norm in keys if norm is Norm.LINF] == [*gradients, *others, "art-hopskipjump", "nes"]
     art = ["art-deepfool", "art-cw", "art-hopskipjump", "art-boundary", "art-zoo"]
-    assert [name for name, norm in keys if norm is Norm.L2] == [*gradients, *others, *art]
+    assert [name for name, norm in keys if norm is Norm.L2] == [*gradients, *others, *art, "nes"]
     everywhere = {"pgd", "fmn", "transfer-float", "transfer-sibling", "noise"}
     assert {item.attack.name for item in plan if item.scope is Scope.ALL} == everywhere
     assert all((item.examples is None) == (item.scope is not Scope.SUBSET) for item in plan)
@@ -213,7 +213,7 @@ def test_full_plan_is_as_hard_as_the_audit_promises() -> None:
     assert by_name["pgd"]["steps"] == by_name["pgd-restarts"]["attack"]["steps"] == 50
     assert by_name["pgd-restarts"]["restarts"] == 4, "five runs with the first"
     assert by_name["apgd-ce"]["steps"] == by_name["apgd-dlr"]["steps"] == by_name["apgd-t-dlr"]["steps"] == 100
-    assert by_name["square"]["query_budget"] == 5000
+    assert by_name["square"]["query_budget"] == by_name["nes"]["query_budget"] == 5000
     assert by_name["art-zoo"]["difference"] == 1 / 16
 
 
