@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from art.attacks.evasion import ZooAttack
+from art.attacks.evasion import HopSkipJump, ZooAttack
 from art.estimators import BaseEstimator
 from art.estimators.classification.classifier import ClassGradientsMixin, ClassifierMixin
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from search.attacks.base import Classifier, Inputs
 from search.attacks.losses import Backward, Loss
 
 _QUERY_BATCH = 512
+_SAME_QUERIES = 3  # in a row, after which a step has vanished
 
 
 class LogitEstimator(ClassGradientsMixin, ClassifierMixin, BaseEstimator):
@@ -80,3 +81,30 @@ class AdditiveZoo(ZooAttack):
     def _optimizer(self, x: Any, targets: Any, c_batch: Any) -> Any:
         before = self._current_noise.copy()
         return super()._optimizer(x, targets, c_batch) - before
+
+
+class EndingHopSkipJump(HopSkipJump):
+    """HopSkipJump that ends on models that round.
+
+    ART halves a step until its end is adversarial. Where the point that it leaves from is not, because the last bit of
+    a coordinate went the other way than when the point was found, it halves for ever. This goes back to the last point
+    that was seen to be adversarial.
+    """
+
+    def _attack(self, initial_sample: Any, original_sample: Any, *rest: Any) -> Any:
+        self._found = np.array(initial_sample)
+        self._asked, self._n_same = np.zeros(0), 0
+        return super()._attack(initial_sample, original_sample, *rest)
+
+    def _adversarial_satisfactory(self, samples: Any, target: Any, clip_min: Any, clip_max: Any) -> Any:
+        satisfied = super()._adversarial_satisfactory(samples, target, clip_min, clip_max)
+        if len(samples) > 1 or not hasattr(self, "_found"):
+            return satisfied
+        self._n_same = self._n_same + 1 if np.array_equal(samples, self._asked) else 0
+        self._asked = samples.copy()
+        if satisfied.all():
+            self._found = samples[0].copy()
+        elif self._n_same >= _SAME_QUERIES:
+            samples[0] = self._found  # a view of the point that ART goes on from
+            satisfied = np.ones_like(satisfied)
+        return satisfied

@@ -35,7 +35,7 @@ class HopSkipJump(MinimumNormAttack):
 
     def run(self, model: Classifier, x: Inputs, y: Labels, norm: Norm, *, rng: np.random.Generator) -> Inputs:
         """Return what ART found from the nearest wrong start."""
-        attack = art_module().HopSkipJump(
+        attack = art_module("search.attacks.art.estimator").EndingHopSkipJump(
             estimator(model, x.shape[1:], model.logits(x[:1]).shape[1]),
             norm=np.inf if norm is Norm.LINF else 2,
             max_iter=self.steps,

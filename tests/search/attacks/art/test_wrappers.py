@@ -5,14 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from search.attacks.art.gradient import CarliniL2, DeepFool
 from search.attacks.art.queries import ZOO, Boundary, HopSkipJump
 from search.attacks.art.toolbox import art_module, require_toolbox, seeded
+from search.attacks.base import Inputs
 from search.attacks.minimum_norm import MinimumNormAttack
 from spaces.errors import SetupError
 from spaces.norms import Norm
-from tests.search.attacks.linear_model import minimal_radii, two_class_problem
+from tests.search.attacks.linear_model import LinearModel, minimal_radii, two_class_problem
 
 # Attack, norm, and how much farther than the nearest boundary it may end (median over the examples).
 ATTACKS = [
@@ -37,6 +39,30 @@ def test_attack_finds_near_boundaries_and_repeats_itself(attack: MinimumNormAtta
     ratio = first.distances / minimal_radii(model, x, y, norm)
     assert ratio.min() >= 1 - 1e-3
     assert np.median(ratio) <= factor, ratio
+
+
+class Relenting:
+    """A linear model that is wrong where it should be for some queries, and right everywhere from then on."""
+
+    input_range = (0.0, 1.0)
+
+    def __init__(self, inner: LinearModel, label: int, *, n_wrong: int) -> None:
+        self.inner, self.label, self.n_left = inner, label, n_wrong
+
+    def logits(self, x: Inputs) -> NDArray[np.float32]:
+        self.n_left -= 1
+        return self.inner.logits(x) if self.n_left > 0 else np.eye(4, dtype=np.float32)[np.full(len(x), self.label)]
+
+
+@pytest.mark.crosscheck
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("norm", [Norm.LINF, Norm.L2])
+def test_hopskipjump_ends_where_its_boundary_point_turns_out_to_be_right(norm: Norm) -> None:
+    model, x, y = two_class_problem(n=6)
+    relenting = Relenting(model, int(y[0]), n_wrong=60)
+    result = HopSkipJump(steps=6)(relenting, x, y, norm, rng=np.random.default_rng(0))
+    assert np.isinf(result.distances[0])
+    assert relenting.n_left < 0
 
 
 def test_missing_toolbox_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
