@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from search.attacks.audit_plan import AuditStep
-from search.attacks.audit_suite import outcome_details
+from search.attacks.audit_suite import covered_examples, outcome_details
 from spaces.audit import AttackOutcome
 from storage.audit_comparison import AuditedModel
 
@@ -47,8 +47,7 @@ def _shared(
 ) -> tuple[AttackOutcome, ...]:
     n_shared = 0
     for step, outcome in zip(plan, outcomes, strict=False):
-        covered = n_examples if step.examples is None else min(step.examples, n_examples)
-        planned = step.attack.name, step.norm, covered, outcome_details(step)
+        planned = step.attack.name, step.norm, covered_examples(step, n_examples), outcome_details(step)
         if planned != (outcome.name, outcome.norm, outcome.n_examples, outcome.details):
             break
         n_shared += 1

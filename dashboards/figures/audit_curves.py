@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from dashboards.figures.curve_parts import CurveStyle, accuracy_axis, curve_styles, epsilon_axis, interval_band
 from dashboards.figures.frame import finish, note_figure
 from dashboards.infos.audit_curves import AuditCurve, AuditCurvesInfo
-from dashboards.labels import SUSPECT_NOTE, as_plot_text, fired_lines, format_accuracy, marked_number
+from dashboards.labels import as_plot_text, fired_lines, format_accuracy, marked_number, with_suspect_note
 from dashboards.theme import GREY
 
 
@@ -36,8 +36,7 @@ def plot_audit_curves(info: AuditCurvesInfo) -> go.Figure:
     subtitle = (
         f"test examples, bands: 95% Wilson intervals; dashed: the search, {info.n_search_examples} validation examples"
     )
-    if any(curve.is_suspect for curve in info.curves):
-        subtitle += f"; {SUSPECT_NOTE}"
+    subtitle = with_suspect_note(subtitle, has_suspects=any(curve.is_suspect for curve in info.curves))
     return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=500, subtitle=subtitle)
 
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from dashboards.figures.curve_parts import CurveStyle, accuracy_axis, curve_styles, epsilon_axis, interval_band
 from dashboards.figures.frame import finish
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
-from dashboards.labels import SUSPECT_NOTE, epsilon_labels, format_accuracy
+from dashboards.labels import epsilon_labels, format_accuracy, with_suspect_note
 from dashboards.theme import GREY
 
 _DASHES = {"white box": "solid", "black box": "dot"}
@@ -33,8 +33,7 @@ def plot_reference_comparison(info: ReferenceComparisonInfo, *, is_synthetic: bo
     figure.update_yaxes(title={"text": "worst-case accuracy ↑"}, **accuracy_axis(highest))
     figure.update_layout(hovermode="closest", legend={"y": -0.32})
     subtitle = f"{info.n_examples} test examples, the same for all; bands: 95% Wilson intervals"
-    if any(model.doubts for model in shown):
-        subtitle += f"; {SUSPECT_NOTE}"
+    subtitle = with_suspect_note(subtitle, has_suspects=any(model.doubts for model in shown))
     return finish(figure, title=f"Beside {info.title}", is_synthetic=is_synthetic, height=500, subtitle=subtitle)
 
 

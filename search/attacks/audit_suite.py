@@ -70,7 +70,7 @@ def run_step(
         name=step.attack.name,
         norm=step.norm,
         epsilons=target.epsilons[step.norm],
-        n_examples=_covered(step, target),
+        n_examples=covered_examples(step, len(target.x)),
         tried=tried,
         broken=broken,
         distances=distances,
@@ -100,9 +100,9 @@ def attack_settings(attack: Attack | MinimumNormAttack) -> dict[str, Any]:
     return values
 
 
-def _covered(step: AuditStep, target: Target) -> int:
-    """Return to how many examples the step's accuracy refers."""
-    return len(target.x) if step.examples is None else min(step.examples, len(target.x))
+def covered_examples(step: AuditStep, n_examples: int) -> int:
+    """Return to how many of an audit's examples the step's accuracy refers."""
+    return n_examples if step.examples is None else min(step.examples, n_examples)
 
 
 def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) -> Flags:
@@ -119,7 +119,7 @@ def _standing(step: AuditStep, target: Target, before: Sequence[AttackOutcome]) 
             # One order for all steps: a smaller subset is a part of a larger one.
             order = np.random.default_rng(target.seed).permutation(len(target.x))
             is_chosen = np.zeros(len(target.x), bool)
-            is_chosen[order[: _covered(step, target)]] = True
+            is_chosen[order[: covered_examples(step, len(target.x))]] = True
             chosen: Flags = everything & is_chosen
             return chosen
 
