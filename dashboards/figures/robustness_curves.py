@@ -9,7 +9,14 @@ from plotly.subplots import make_subplots
 from dashboards.figures.curve_parts import CurveStyle, accuracy_axis, curve_styles, epsilon_axis, interval_band
 from dashboards.figures.frame import finish, note_figure
 from dashboards.infos.robustness_curves import RobustnessCurve, RobustnessCurvesInfo
-from dashboards.labels import SUSPECT_NOTE, as_plot_text, fired_lines, format_accuracy, marked_number
+from dashboards.labels import (
+    SUSPECT_NOTE,
+    as_plot_text,
+    fired_lines,
+    format_accuracy,
+    marked_number,
+    with_suspect_note,
+)
 
 # Heights of a panel and of what stands below it: upright labels of the radii, the axis title, the next panel's name.
 _PANEL_PX, _BELOW_PX = 200, 130
@@ -33,8 +40,7 @@ def plot_robustness_curves(info: RobustnessCurvesInfo) -> go.Figure:
     subtitle = f"attack subset of {info.n_examples} examples, bands: 95% Wilson intervals"
     if info.left_out:
         subtitle += f"; not measured: {', '.join(f'#{number}' for number in info.left_out)}"
-    if _has_suspects(info):
-        subtitle += f"; {SUSPECT_NOTE}"
+    subtitle = with_suspect_note(subtitle, has_suspects=_has_suspects(info))
     return finish(figure, title=info.title, is_synthetic=info.is_synthetic, height=500, subtitle=subtitle)
 
 

@@ -9,6 +9,7 @@ from search.attacks.base import Inputs, ThreatModel, project, signed_step
 from spaces.norms import Norm
 
 _TINY = 1e-12
+_STEP_FACTOR = 2.5  # so that every point of the ball can be reached
 
 
 def distances(x: Inputs, center: Inputs, norm: Norm) -> NDArray[np.float32]:
@@ -38,6 +39,11 @@ def ascent_step(x: Inputs, gradient: Inputs, *, size: float, norm: Norm) -> Inpu
     if norm is Norm.LINF:
         return signed_step(x, gradient, size=size)
     return x + np.float32(size) * unit_length(gradient)
+
+
+def step_size(epsilon: float, steps: int) -> float:
+    """Return the length of each of the steps in a ball."""
+    return _STEP_FACTOR * epsilon / steps
 
 
 def random_perturbation(shape: tuple[int, ...], threat: ThreatModel, rng: np.random.Generator) -> Inputs:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project
-from search.attacks.geometry import ascent_step
+from search.attacks.geometry import ascent_step, step_size
 from spaces.norms import Norm
 
-_STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, as in PGD
 _ASKED_AT_ONCE = 2048  # inputs
 
 
@@ -48,7 +47,7 @@ class NES(Attack):
     ) -> Inputs:
         """Return the last iterates; an example that broke is not queried again."""
         pairs = (self.query_budget // self.steps - 1) // 2  # and one query to see where the step led
-        epsilon, size = threat.epsilon, _STEP_FACTOR * threat.epsilon / self.steps
+        epsilon, size = threat.epsilon, step_size(threat.epsilon, self.steps)
         reach = max(_per_coordinate(threat, x), self.input_step)
         current, ascent = start.copy(), np.zeros_like(x)
         active = np.arange(len(x))

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, is_broken, margin, project
-from search.attacks.geometry import ascent_step, starting_points
+from search.attacks.geometry import ascent_step, starting_points, step_size
 from search.attacks.losses import Backward, Loss
-
-_STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, so that every point of the ball can be reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ class PGD(Attack):
         current = starting_points(x, start, threat, input_range=model.input_range, rng=rng)
         best, best_margin = current.copy(), np.full(len(x), -np.inf, np.float32)
         rows, centers, labels = np.arange(len(x)), x, y  # of what is not broken yet, like `current` from here on
-        step = _STEP_FACTOR * epsilon / self.steps
+        step = step_size(epsilon, self.steps)
         for _ in range(self.steps):
             logits, gradient = model.loss_gradient(
                 current, labels, loss=self.loss, backward=self.backward, scale=self.scale

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.attacks.base import Attack, Classifier, Inputs, Labels, ThreatModel, project
-from search.attacks.geometry import ascent_step, starting_points
+from search.attacks.geometry import ascent_step, starting_points, step_size
 from search.attacks.losses import Backward, Loss
 
-_STEP_FACTOR = 2.5  # a step is 2.5 * epsilon / steps, as in PGD
 _DECAY = 1.0  # of the accumulated gradient
 _TINY = 1e-12
 
@@ -45,7 +44,7 @@ class Transfer(Attack):
         """Return the last iterate."""
         current = starting_points(x, start, threat, input_range=model.input_range, rng=rng)
         moment = np.zeros_like(x)
-        size = _STEP_FACTOR * threat.epsilon / self.steps
+        size = step_size(threat.epsilon, self.steps)
         for _ in range(self.steps):
             _, gradient = self.surrogate.loss_gradient(
                 current, y, loss=Loss.SCALED_CROSS_ENTROPY, backward=Backward.SURROGATE
