@@ -14,6 +14,7 @@ from search.inheritance import KeptModels, choose_start
 from search.measuring import float_accuracy, measure, measure_at_rung
 from search.metrics.cost import Cost, candidate_cost
 from search.models.float_weights import load_float_weights
+from search.models.logit_scale import scale_logits
 from search.models.network import Mode
 from search.models.trained_model import TrainedModel
 from search.parents import TRAINED_HERE, Parent, ParentSource, TrainedParent, file_source
@@ -175,6 +176,8 @@ class Evaluator:
         started = time.monotonic()
         curve = self._train(bench, candidate, seed, watch, start)
         self._workbenches.renew_norms(bench)
+        weights = scale_logits(bench.network.weights(), bench.topology, factor=self._spec.training.logit_scale)
+        bench.network.load_weights(weights)
         timings["training_s"] = time.monotonic() - started
         started = time.monotonic()
         measurement = measure(
@@ -192,7 +195,7 @@ class Evaluator:
             topology=bench.topology,
             candidate=candidate,
             integer_bits=bench.integer_bits or {},
-            weights=bench.network.weights(),
+            weights=weights,
         )
         details: dict[str, Any] = {
             "curve": [asdict(record) for record in curve],
@@ -222,12 +225,13 @@ class Evaluator:
         kept = self._kept.nearest(candidate)
         if kept is None:
             return {"start": {"taken": "parent"}}
+        as_trained = scale_logits(kept.weights, bench.topology, factor=1 / self._spec.training.logit_scale)
         examples = self._workbenches.train_examples(_START_EXAMPLES)
         weights = {name: policy.jr_weight for name, policy in candidate.policies.items()}
         choice = choose_start(
             network,
             parent=parent.weights,
-            kept=kept,
+            kept=replace(kept, weights=as_trained),
             loss=lambda: bench.start_loss.of(examples, jacobian_weights=weights),
         )
         return {"start": choice.to_json()}

@@ -249,7 +249,7 @@ class StudySpec(Section):
         """Return what makes the study what it is: the specification without its name and its trial budget.
 
         The budget may grow between two runs of one study; everything else must stay. Early stopping, warm starts and
-        settings of the parent that are off, a target that is not named, and what is for recordings alone and not given
+        settings of a training that are off, a target that is not named, and what is for recordings alone and not given
         leave no trace, so a study that was stored before there were any is still the same.
         """
         unused = {"early_stopping"} if self.early_stopping.mode == "off" else set()
@@ -257,7 +257,7 @@ class StudySpec(Section):
         unused |= {"target"} if self.target is None else set()
         content = self.model_dump(mode="json", exclude={"name", "budget"} | unused)
         content["data"] = {key: value for key, value in content["data"].items() if value or key not in _FOR_RECORDINGS}
-        return content | {"parent": self.parent.identity()}
+        return content | {"training": self.training.identity(), "parent": self.parent.identity()}
 
     @property
     def fingerprint(self) -> str:

@@ -1,8 +1,9 @@
 """The sections of a study file that say how candidates and their float parent are trained."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spaces.spec_values import (
     Boolean,
@@ -15,6 +16,15 @@ from spaces.spec_values import (
     PositiveChoices,
     Section,
 )
+
+
+def _power_of_two(value: float) -> float:
+    if not math.frexp(value)[0] == 0.5:
+        raise ValueError(
+            f"must be a power of two such as 0.5, 1 or 4, which the integer codes of the last layer do not notice; "
+            f"got {value:g}"
+        )
+    return value
 
 
 class TrainingSpec(Section):
@@ -30,6 +40,9 @@ class TrainingSpec(Section):
         jr_every: the Jacobian term is taken every k-th step with k times its weight.
         adversarial_weight: share of the loss taken on single-step adversarial examples, in [0, 1]; 0 is off.
         adversarial_epsilon: L-inf radius of those examples, in input units; a list makes it part of the search.
+        logit_scale: power of two by which the logits are multiplied once the training is done. Predictions, and attacks
+            on margins, do not depend on it; attacks on plain cross-entropy do, and adversarial training leaves logits
+            so close together that those overrate the model (the check `logit_temperature`).
     """
 
     epochs: Count = 3
@@ -41,6 +54,7 @@ class TrainingSpec(Section):
     jr_every: Count = 1
     adversarial_weight: NonNegativeChoices = (0.0,)
     adversarial_epsilon: Epsilon | Epsilons | None = None
+    logit_scale: Annotated[Positive, AfterValidator(_power_of_two)] = 1.0
 
     @model_validator(mode="after")
     def _adversarial_training(self) -> Self:
@@ -59,6 +73,10 @@ class TrainingSpec(Section):
         if isinstance(self.adversarial_epsilon, tuple):
             choices["adversarial_epsilon"] = self.adversarial_epsilon
         return choices
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the training; a scale of 1 leaves no trace, as in `StudySpec.identity`."""
+        return self.model_dump(mode="json", exclude={"logit_scale"} if self.logit_scale == 1 else set())
 
 
 class ParentSpec(Section):

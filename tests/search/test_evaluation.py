@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from search.evaluation import Evaluator, RungArrival, Watch
 from search.inheritance import KeptModel
+from search.models.logit_scale import scale_logits
 from search.models.topologies import make_topology
 from search.runtime import tf
 from search.training.checkpoint import FitState
@@ -57,6 +58,23 @@ def test_equal_seeds_give_equal_results_whatever_the_global_generators_hold() ->
     assert first.measurement == second.measurement
     for name, values in first.model.weights.items():
         np.testing.assert_array_equal(values, second.model.weights[name])
+
+
+def test_scaled_logits_change_neither_training_nor_accuracy() -> None:
+    parents, spec = NoParents(), scratch_spec()
+    scaled_spec = spec.model_copy(update={"training": spec.training.model_copy(update={"logit_scale": 4.0})})
+    watch = Watch(on_parent=lambda _: None, on_progress=lambda _: None, should_stop=bool)
+    plain, scaled = (
+        Evaluator(item, digits_dataset(), parents).evaluate(build_candidate(), seed=5, watch=watch)
+        for item in (spec, scaled_spec)
+    )
+    parents.close()
+    assert scaled.measurement.clean_accuracy == plain.measurement.clean_accuracy
+    assert scaled.measurement.size_bytes == plain.measurement.size_bytes
+    last = plain.model.topology.nodes[-1].name
+    for name, values in plain.model.weights.items():
+        factor = 4 if name in (f"{last}/kernel", f"{last}/bias") else 1
+        np.testing.assert_array_equal(scaled.model.weights[name], factor * values)
 
 
 def rung_spec(*, mode: str, start: str) -> StudySpec:
@@ -168,6 +186,14 @@ def test_candidate_starts_from_the_kept_model_where_its_loss_is_lower() -> None:
     assert (start["taken"], start["nearest"], start["distance"]) == ("trial 7", 7, 2.0)
     assert 0 < start["kept_loss"] < start["parent_loss"]
     assert better.details["curve"][0]["cross_entropy"] < alone.details["curve"][0]["cross_entropy"]
+
+    scaled_spec = spec.model_copy(update={"training": spec.training.model_copy(update={"logit_scale": 4.0})})
+    kept = scale_logits(alone.model.weights, alone.model.topology, factor=4.0)
+    scaled = Evaluator(scaled_spec, dataset, parents, OneKept(kept)).evaluate(candidate, seed=5, watch=watch)
+    assert scaled.details["start"]["kept_loss"] == start["kept_loss"]
+    expected = scale_logits(better.model.weights, better.model.topology, factor=4.0)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(scaled.model.weights[name], values)
 
     zeros = {name: np.zeros_like(values) for name, values in alone.model.weights.items()}
     elsewhere = Evaluator(spec, dataset, parents, OneKept(zeros))

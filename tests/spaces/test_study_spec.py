@@ -197,6 +197,20 @@ def test_identity_of_a_stored_study_is_the_one_it_always_had():
     assert load_spec("digits", overrides={}).fingerprint.startswith("80dd34344c574316")
 
 
+def test_scale_of_the_logits_is_a_power_of_two_and_leaves_no_trace_where_it_is_1():
+    plain = make_spec()
+    assert make_spec(training={"logit_scale": 1}).fingerprint == plain.fingerprint
+    scaled = make_spec(training={"logit_scale": 4})
+    assert (scaled.training.logit_scale, scaled.identity()["training"]["logit_scale"]) == (4.0, 4.0)
+    assert scaled.fingerprint != plain.fingerprint
+
+
+@pytest.mark.parametrize("scale", [0, -2, 3, 0.3, float("inf")])
+def test_other_scales_of_the_logits_are_refused(scale):
+    with pytest.raises(SpecError, match=r"training\.logit_scale"):
+        make_spec(training={"logit_scale": scale})
+
+
 @pytest.mark.parametrize(
     ("parent", "message"),
     [
