@@ -194,6 +194,28 @@ def reference_comparison_info(snapshot: StudySnapshot, name: str, *, key: str | 
     )
 
 
+def stored_audit_key(snapshot: StudySnapshot, name: str, *, n_examples: int, is_quick: bool) -> str:
+    """Return the key of the newest finished audit of a reference model with so many examples and that effort.
+
+    Raises:
+        SelectionError: there is none.
+    """
+    audits = [record for record in snapshot.reference_audits if record.name == name]
+    for record in reversed(audits):
+        if (record.n_examples, bool(record.settings.get("quick", False))) == (n_examples, is_quick):
+            return record.key
+    there = ", ".join(_size_text(record.n_examples, bool(record.settings.get("quick", False))) for record in audits)
+    raise SelectionError(
+        f"study {snapshot.study.name!r} has no finished audit of reference model {name!r} with "
+        f"{_size_text(n_examples, is_quick)} (it has: {there or 'none'}); name one of these, or leave --show out to "
+        "run it."
+    )
+
+
+def _size_text(n_examples: int, is_quick: bool) -> str:
+    return f"--images {n_examples}{' --quick' if is_quick else ''}"
+
+
 def _find(snapshot: StudySnapshot, name: str, key: str | None) -> ReferenceRecord:
     for record in snapshot.references if key is None else snapshot.reference_audits:
         if record.name == name and key in (None, record.key):

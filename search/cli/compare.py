@@ -25,10 +25,13 @@ def compare(
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With --images: about a tenth of the work.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="With --images: choose among the stored audits; attack nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show accuracy under white-box and black-box attacks beside a reference, with intervals and paired tests."""
-    from dashboards.infos.reference_comparison import reference_comparison_info
+    from dashboards.infos.reference_comparison import reference_comparison_info, stored_audit_key
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
@@ -36,9 +39,11 @@ def compare(
 
     memory = open_memory(storage)
     key = None
-    if images is not None:
+    if images is not None and not show:
         key = _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
     snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
+    if images is not None and show:
+        key = stored_audit_key(snapshot, reference, n_examples=images, is_quick=quick)
     info = reference_comparison_info(snapshot, reference, key=key)
     if as_json:
         write_json(comparison_values(info))

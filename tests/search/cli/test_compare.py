@@ -41,6 +41,20 @@ def test_what_lacks_an_audit_gets_one_and_both_tables_are_printed(compare: Calla
     assert (shown.output, shown.errors, len(steps.run)) == (ran.output, "", n_run)
 
 
+def test_stored_audits_are_chosen_by_their_size_and_nothing_is_attacked(
+    compare: Callable[..., Ran], steps: Steps
+) -> None:
+    first = compare("--images", "40", "--quick")
+    compare("--images", "20", "--quick")
+    n_run = len(steps.run)
+    again = compare("--images", "40", "--quick", "--show")
+    assert (again.code, again.output, len(steps.run)) == (0, first.output, n_run)
+    assert "digits beside a linear model: 20 test examples" in compare("--images", "20", "--quick", "--show").output
+    missing = compare("--images", "40", "--show")
+    assert (missing.code, missing.output, len(steps.run)) == (2, "", n_run)
+    assert "with --images 40 (it has: --images 40 --quick, --images 20 --quick)" in missing.errors
+
+
 def test_json_has_every_figure(compare: Callable[..., Ran]) -> None:
     ran = compare(*AUDITING, "--json")
     assert (ran.code, ran.errors) == (0, "")
