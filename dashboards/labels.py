@@ -148,6 +148,11 @@ def format_check(check: CheckResult) -> str:
     return f"{check.value:.3g} ({check.bound:.3g})"
 
 
+def audit_options(n_examples: int, *, is_quick: bool) -> str:
+    """Return the options of `audit`, `reference` and `compare` that name an audit by its size."""
+    return f"--images {n_examples}{' --quick' if is_quick else ''}"
+
+
 def fired_lines(fired: Sequence[FiredCheck]) -> tuple[str, ...]:
     """Return one line per check that fired: where, its name, value and bound."""
     return tuple(

@@ -19,9 +19,9 @@ from spaces.spec_values import (
 
 
 def _power_of_two(value: float) -> float:
-    if not math.frexp(value)[0] == 0.5:
+    if math.frexp(value)[0] != 0.5:
         raise ValueError(
-            f"must be a power of two such as 0.5, 1 or 4, which the integer codes of the last layer do not notice; "
+            "must be a power of two such as 0.5, 1 or 4, which the integer codes of the last layer do not notice; "
             f"got {value:g}"
         )
     return value

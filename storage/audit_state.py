@@ -34,6 +34,11 @@ class AuditState:
     created_at: datetime
 
     @property
+    def is_quick(self) -> bool:
+        """Whether it did about a tenth of the work."""
+        return bool(self.settings.get("quick", False))
+
+    @property
     def has_all_attacks(self) -> bool:
         """Whether every planned attack is stored."""
         return len(self.attacks) >= int(self.settings.get("n_attacks", 0))

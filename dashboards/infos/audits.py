@@ -109,7 +109,7 @@ def _summary(record: AuditRecord, *, is_baseline: bool, is_suspect: bool) -> Aud
         is_baseline=is_baseline,
         is_suspect=is_suspect,
         n_examples=len(record.is_right),
-        is_quick=bool(record.settings.get("quick", False)),
+        is_quick=record.is_quick,
         has_all_attacks=record.has_all_attacks,
         n_attacks=len(record.attacks),
         n_planned=int(record.settings.get("n_attacks", len(record.attacks))),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboards.fired_checks import FiredCheck, Suite, fired_of
-from dashboards.labels import fired_lines, marked
+from dashboards.labels import audit_options, fired_lines, marked
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import (
     AttackOutcome,
@@ -188,7 +188,7 @@ def reference_comparison_info(snapshot: StudySnapshot, name: str, *, key: str | 
         title=reference.title,
         epsilons=reference.epsilons,
         n_examples=reference.n_examples,
-        is_quick=bool(reference.settings.get("quick", False)),
+        is_quick=reference.is_quick,
         models=tuple(sorted(models, key=lambda model: -model.view("all attacks").mean)),
         left_out=tuple(number for number in snapshot.front_numbers if number not in audits),
     )
@@ -202,18 +202,14 @@ def stored_audit_key(snapshot: StudySnapshot, name: str, *, n_examples: int, is_
     """
     audits = [record for record in snapshot.reference_audits if record.name == name]
     for record in reversed(audits):
-        if (record.n_examples, bool(record.settings.get("quick", False))) == (n_examples, is_quick):
+        if (record.n_examples, record.is_quick) == (n_examples, is_quick):
             return record.key
-    there = ", ".join(_size_text(record.n_examples, bool(record.settings.get("quick", False))) for record in audits)
+    there = ", ".join(audit_options(record.n_examples, is_quick=record.is_quick) for record in audits)
     raise SelectionError(
         f"study {snapshot.study.name!r} has no finished audit of reference model {name!r} with "
-        f"{_size_text(n_examples, is_quick)} (it has: {there or 'none'}); name one of these, or leave --show out to "
-        "run it."
+        f"{audit_options(n_examples, is_quick=is_quick)} (it has: {there or 'none'}); "
+        "name one of these, or leave --show out to run it."
     )
-
-
-def _size_text(n_examples: int, is_quick: bool) -> str:
-    return f"--images {n_examples}{' --quick' if is_quick else ''}"
 
 
 def _find(snapshot: StudySnapshot, name: str, key: str | None) -> ReferenceRecord:

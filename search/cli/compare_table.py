@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
-from dashboards.labels import epsilon_labels, format_gain, radius_labels
+from dashboards.labels import audit_options, epsilon_labels, format_gain, radius_labels
 from search.cli.accuracy_texts import beside_attacked, interval_text
 from search.cli.fitted_tables import least_width, print_table
 
@@ -41,7 +41,7 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
         console.print(
             f"of the front, without a finished audit of the same examples, radii and attacks: "
             f"{', '.join(str(number) for number in info.left_out)}; "
-            f"--images {info.n_examples}{' --quick' if info.is_quick else ''} runs them",
+            f"{audit_options(info.n_examples, is_quick=info.is_quick)} runs them",
             highlight=False,
             soft_wrap=True,
         )
