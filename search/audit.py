@@ -106,8 +106,8 @@ class AuditParts(Generic[StoredT]):
         spec: of the study, which names radii and seed.
         models: loads what is audited and what stands in for it.
         model_digests: file name -> digest of the audited model.
-        search_accuracy: its robust accuracy as the search measured it, which the audit is held against; None where no
-            search did.
+        search_steps: of PGD in the suite that the search measured it with, which is held against the audit; None where
+            no search did.
         dataset: its test split is attacked.
         images: test examples, at most; a stratified choice by the study's seed.
         quick: about a tenth of the work.
@@ -117,7 +117,7 @@ class AuditParts(Generic[StoredT]):
     spec: StudySpec
     models: Callable[[], AuditModels]
     model_digests: Mapping[str, str]
-    search_accuracy: float | None
+    search_steps: int | None
     dataset: Dataset
     images: int
     quick: bool
@@ -174,7 +174,7 @@ class Auditor(Generic[StoredT]):
                 outcomes=outcomes,
                 effort=self._effort,
                 saturation=models.saturation(x[:_SATURATION_EXAMPLES]),
-                search_accuracy=parts.search_accuracy,
+                search_steps=parts.search_steps,
             )
             checks = audit_checks(audited, on_progress=self._teller(clock))
             parts.store.save_checks(record.id, checks)
@@ -224,6 +224,7 @@ class Auditor(Generic[StoredT]):
             "quick": self._parts.quick,
             "seed": self._seed,
             "epsilons": {norm.value: list(values) for norm, values in radii.items()},
+            **({} if self._parts.search_steps is None else {"search_steps": self._parts.search_steps}),
         }
 
 

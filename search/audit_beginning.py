@@ -14,7 +14,7 @@ from search.attacks.audit_suite import covered_examples, outcome_details
 from spaces.audit import AttackOutcome
 from storage.audit_comparison import AuditedModel
 
-_OF_THE_PLAN = {"plan", "n_attacks"}
+_BESIDE_THE_ATTACKS = {"plan", "n_attacks", "search_steps"}
 
 
 def longest_beginning(
@@ -27,19 +27,19 @@ def longest_beginning(
         record: the audit as opened.
         others: audits of the same model.
     """
-    fitting = (other for other in others if _is_same_but_for_the_plan(record, other))
+    fitting = (other for other in others if _has_same_attacks_and_examples(record, other))
     beginnings = (_shared(plan, other.attacks, n_examples=len(record.is_right)) for other in fitting)
     return max(beginnings, key=len, default=())
 
 
-def _is_same_but_for_the_plan(record: AuditedModel, other: AuditedModel) -> bool:
+def _has_same_attacks_and_examples(record: AuditedModel, other: AuditedModel) -> bool:
     # The flags too: on a machine that rounds differently an example may be right that was not tried there.
-    same = _without_plan(record.settings) == _without_plan(other.settings)
+    same = _of_the_attacks(record.settings) == _of_the_attacks(other.settings)
     return same and np.array_equal(record.is_right, other.is_right)
 
 
-def _without_plan(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in _OF_THE_PLAN}
+def _of_the_attacks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in _BESIDE_THE_ATTACKS}
 
 
 def _shared(

@@ -42,8 +42,8 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener
         ArtifactError: the trial's model is not stored any more, or is damaged.
         SelectionError: the trial has no measurement.
     """
-    study, number, measurement = options.study, options.trial.number, options.trial.measurement
-    if measurement is None:
+    study, number = options.study, options.trial.number
+    if options.trial.measurement is None:
         raise SelectionError(f"trial {number} of study {study.name!r} was not measured; choose a complete trial.")
     digests = memory.repository.artifacts(study.id, number)
     model = load_stored_model(study, number, digests=digests, artifacts=memory.artifacts)
@@ -55,7 +55,7 @@ def prepare_audit(memory: Memory, options: AuditOptions, listener: AuditListener
             spec=spec,
             models=partial(load_models, model, input_range=dataset.input_range),
             model_digests=digests,
-            search_accuracy=measurement.robust_accuracy,
+            search_steps=spec.robustness.pgd_steps,
             dataset=dataset,
             images=options.images,
             quick=options.quick,

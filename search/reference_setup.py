@@ -102,7 +102,7 @@ def prepare_references(
                     spec=spec,
                     models=loaded.models,
                     model_digests=loaded.digests,
-                    search_accuracy=None,
+                    search_steps=None,
                     dataset=dataset,
                     images=options.images,
                     quick=options.quick,

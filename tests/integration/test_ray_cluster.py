@@ -114,7 +114,9 @@ def cluster() -> Iterator[Any]:
 
 
 def test_launch_that_was_stopped_goes_on_where_it_ended(cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_tiny(tmp_path)
+    # So many that two workers cannot be through before the first one is heard of and Ctrl-C has reached them.
+    n_trials = 4 * TINY_TRIALS
+    write_tiny(tmp_path, {f"trials = {TINY_TRIALS}": f"trials = {n_trials}"})
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEARCH_STORAGE", raising=False)
     common: dict[str, Any] = {"storage": "studies.db", "data_dir": None, "sampler": "tpe", "keep_all": False}
@@ -130,12 +132,12 @@ def test_launch_that_was_stopped_goes_on_where_it_ended(cluster, tmp_path: Path,
 
     is_done, printed = supervise(InterruptingProgress)
     counts = repository.count_trials(study.id)
-    assert (is_done, sum(counts.values()) < TINY_TRIALS) == (False, True)
+    assert (is_done, sum(counts.values()) < n_trials) == (False, True)
     assert f"worker ray-{cluster.address}-tiny-1 is process" in printed
     assert "stopping 2 workers after their batches" in printed
     is_done, printed = supervise(LaunchProgress)
     counts = repository.count_trials(study.id)
-    assert (is_done, counts[TrialState.COMPLETE] + counts[TrialState.FAILED]) == (True, TINY_TRIALS)
+    assert (is_done, counts[TrialState.COMPLETE] + counts[TrialState.FAILED]) == (True, n_trials)
     assert counts[TrialState.RUNNING] == 0
     assert not list((tmp_path / "studies.artifacts").glob("launch-*"))
     assert check_database("studies.db").is_good

@@ -55,7 +55,7 @@ def named(checks: tuple[CheckResult, ...]) -> dict[str, CheckResult]:
 
 def examine(target: Target, outcomes: list[AttackOutcome], **changes) -> dict[str, CheckResult]:
     audited = Audited(
-        target=target, outcomes=outcomes, effort=QUICK, saturation={"relu": 0.2, "relu_1": 0.1}, search_accuracy=0.5
+        target=target, outcomes=outcomes, effort=QUICK, saturation={"relu": 0.2, "relu_1": 0.1}, search_steps=4
     )
     return named(audit_checks(replace(audited, **changes)))
 
@@ -63,7 +63,7 @@ def examine(target: Target, outcomes: list[AttackOutcome], **changes) -> dict[st
 def test_no_check_fires_on_a_linear_model_whose_attacks_are_exact() -> None:
     target = make_target()
     told: list[float] = []
-    audited = Audited(target=target, outcomes=pgd_outcomes(target), effort=QUICK, saturation={}, search_accuracy=0.1)
+    audited = Audited(target=target, outcomes=pgd_outcomes(target), effort=QUICK, saturation={}, search_steps=4)
     checks = audit_checks(audited, on_progress=told.append)
     assert [check.name for check in checks if not check.passed] == []
     assert len(checks) == len(named(checks)) == 17
@@ -153,12 +153,16 @@ def test_two_attacks_of_one_family_are_one(target: Target, found: list[AttackOut
 
 
 def test_only_a_search_that_saw_more_than_the_audit_fires(target: Target, found: list[AttackOutcome]) -> None:
+    assert examine(target, found)["search_against_audit"].value == 0, "both find all that there is"
     exact = minimal_radii(target.model, target.x, target.y, Norm.LINF)  # type: ignore[arg-type]
-    accuracy = np.mean([(target.is_right & (exact > epsilon)).mean() for epsilon in EPSILONS[Norm.LINF]])
-    above = examine(target, found, search_accuracy=accuracy + 0.06)["search_against_audit"]
-    assert (above.value, above.passed) == (pytest.approx(0.06), False)
-    below = examine(target, found, search_accuracy=accuracy - 0.3)["search_against_audit"]
-    assert (below.value, below.passed) == (pytest.approx(-0.3), True)
+    standing = np.flatnonzero(target.is_right & (exact > EPSILONS[Norm.LINF][-1]))
+    more = np.zeros((3, N), bool)
+    more[:, standing[:4]] = True
+    above = examine(target, [*found, outcome("square", more, more)])["search_against_audit"]
+    assert (above.value, above.passed) == (pytest.approx(4 / N), False)
+    below = examine(target, withheld(found, "pgd", slice(0, N), Norm.LINF))["search_against_audit"]
+    assert (below.value < 0, below.passed) == (True, True)
+    assert "search_against_audit" not in examine(target, found, search_steps=None)
 
 
 def test_largest_saturation_counts(target: Target, found: list[AttackOutcome]) -> None:
@@ -217,6 +221,6 @@ def test_model_that_is_never_right_has_no_gradient_checks() -> None:
     target = replace(make_target(), is_right=np.zeros(N, bool))
     nothing = np.zeros((3, N), bool)
     outcomes = [outcome(name, nothing, nothing, norm) for norm in INPUT_NORMS for name in ("pgd", "pgd-restarts")]
-    results = examine(target, outcomes, search_accuracy=0.0)
+    results = examine(target, outcomes, search_steps=4)
     assert "gradients_alive" not in results
     assert all(check.passed for check in results.values())
