@@ -1,7 +1,7 @@
 """What each part of the search brings, at equal training time: bits, Jacobian terms, both, and adversarial training.
 
     python -m tests.benchmarks.ablation --storage FOLDER [--study cifar] [--minutes 60] [--data-dir DIR]
-        [--arms NAME ...] [--at-clean 0.75 ...] [--json FILE] [--plot FILE.html]
+        [--arms NAME ...] [--at-clean 0.75 ...] [--json FILE] [--plot FILE.html] [--images FOLDER]
 
 Arms, each the same study with some choices fixed (`tests.benchmarks.ablation_arms`):
 
@@ -30,6 +30,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dashboards.images import write_images
 from search.bootstrap import open_memory
 from search.cli.interrupt import EXIT_INTERRUPTED
 from spaces.errors import SelectionError
@@ -37,7 +38,7 @@ from spaces.spec_files import load_spec
 from spaces.study_spec import StudySpec
 from storage.records import TrialRecord
 from tests.benchmarks.ablation_arms import ARMS, BITS, IN_TURN, on_chosen_bits, overrides_of
-from tests.benchmarks.ablation_figures import ArmResult, arm_result, chosen_bits, table, write_pictures
+from tests.benchmarks.ablation_figures import ArmResult, arm_result, chosen_bits, pictures, table, write_page
 from tests.benchmarks.ablation_search import SearchOptions
 from tests.benchmarks.ablation_time import Timed, timed, used_s, within
 from tests.benchmarks.search_efficiency import claim_folder
@@ -70,7 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
         content = {**settings_of(arguments, spec), "arms": [item.to_json() for item in results]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if arguments.plot is not None:
-        write_pictures(results, spec, arguments.plot)
+        write_page(pictures(results, spec), arguments.plot)
+    if arguments.images is not None:
+        write_images(pictures(results, spec), arguments.images, image_format="svg")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -83,6 +86,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--at-clean", nargs="+", type=float, default=[0.65, 0.75], help="clean accuracies of the table")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write the pictures here, as HTML")
+    parser.add_argument("--images", type=Path, help="write the pictures into this folder, as SVG; needs Kaleido")
     return parser.parse_args(arguments)
 
 

@@ -1,6 +1,6 @@
 """What each arm of `tests.benchmarks.ablation` reached; pure functions of trials, and their table and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +149,8 @@ def table(results: Sequence[ArmResult], *, at_clean: Sequence[float]) -> list[st
     return lines
 
 
-def write_pictures(results: Sequence[ArmResult], spec: StudySpec, path: Path) -> None:
-    """Write hypervolume over training time, and every arm's front, as one HTML file."""
+def pictures(results: Sequence[ArmResult], spec: StudySpec) -> dict[str, go.Figure]:
+    """Return hypervolume over training time, and every arm's front, by name."""
     volumes = plot_runs([item.run for item in results], reference_point(spec), title=f"{spec.name}: hypervolume")
     volumes.update_layout(xaxis_title="seconds of trials")
     fronts = go.Figure(layout={"title": f"{spec.name}: fronts"})
@@ -165,5 +165,12 @@ def write_pictures(results: Sequence[ArmResult], spec: StudySpec, path: Path) ->
             name=item.arm,
         )
     fronts.update_layout(xaxis_title="clean accuracy", yaxis_title="robust accuracy")
-    parts = [volumes.to_html(full_html=False), fronts.to_html(full_html=False, include_plotlyjs=False)]
+    return {"ablation-hypervolume": volumes, "ablation-fronts": fronts}
+
+
+def write_page(figures: Mapping[str, go.Figure], path: Path) -> None:
+    """Write the pictures as one HTML file."""
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=index == 0) for index, figure in enumerate(figures.values())
+    ]
     path.write_text(f"<!doctype html><meta charset='utf-8'>{''.join(parts)}\n", encoding="utf-8")

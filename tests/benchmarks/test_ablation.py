@@ -27,7 +27,7 @@ from tests.benchmarks.ablation_arms import (
     on_chosen_bits,
     overrides_of,
 )
-from tests.benchmarks.ablation_figures import arm_result, chosen_bits, table, write_pictures
+from tests.benchmarks.ablation_figures import arm_result, chosen_bits, pictures, table, write_page
 from tests.benchmarks.ablation_time import timed, trial_seconds, used_s, within
 from tests.builders import build_candidate, build_measurement, build_spec
 
@@ -202,7 +202,7 @@ def test_result_counts_feasible_trials_by_hand(tmp_path: Path) -> None:
     lines = table([result], at_clean=[0.5, 0.75])
     assert lines[1].split() == ["joint", "*", "130", "2", "4", "35", "0.500", "0.250"]
     assert lines[2].startswith("* every candidate was tried")
-    write_pictures([result], build_spec(), tmp_path / "a.html")
+    write_page(pictures([result], build_spec()), tmp_path / "a.html")
     assert "robust accuracy" in (tmp_path / "a.html").read_text(encoding="utf-8")
     assert result.to_json()["best_robust_accuracy"][1] == {"at_least_clean_accuracy": 0.75, "robust_accuracy": 0.25}
 
