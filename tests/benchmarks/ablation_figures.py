@@ -20,6 +20,7 @@ from tests.benchmarks.ablation_time import Timed
 from tests.benchmarks.efficiency_curves import Found, Run, curve
 from tests.benchmarks.efficiency_plot import plot_runs
 
+_BYTES_A_PIXEL = 250  # of a dot's area
 _TRAINED = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
 
 
@@ -161,10 +162,17 @@ def pictures(results: Sequence[ArmResult], spec: StudySpec) -> dict[str, go.Figu
             y=[point.robust_accuracy for point in item.front],
             text=[f"{point.size_bytes:,} bytes" for point in item.front],
             mode="markers",
-            marker={"color": colors[index % len(colors)]},
+            marker={
+                "color": colors[index % len(colors)],
+                "size": [point.size_bytes for point in item.front],
+                "sizemode": "area",
+                "sizeref": _BYTES_A_PIXEL,
+            },
             name=item.arm,
         )
-    fronts.update_layout(xaxis_title="clean accuracy", yaxis_title="robust accuracy")
+    fronts.update_layout(
+        xaxis_title="clean accuracy; the area of a dot is its model's bytes", yaxis_title="robust accuracy"
+    )
     return {"ablation-hypervolume": volumes, "ablation-fronts": fronts}
 
 
