@@ -204,7 +204,8 @@ def stored_audit_key(snapshot: StudySnapshot, name: str, *, n_examples: int, is_
     for record in reversed(audits):
         if (record.n_examples, record.is_quick) == (n_examples, is_quick):
             return record.key
-    there = ", ".join(audit_options(record.n_examples, is_quick=record.is_quick) for record in audits)
+    # Each once: an audit that a later version made anew stands beside the older one.
+    there = ", ".join(dict.fromkeys(audit_options(record.n_examples, is_quick=record.is_quick) for record in audits))
     raise SelectionError(
         f"study {snapshot.study.name!r} has no finished audit of reference model {name!r} with "
         f"{audit_options(n_examples, is_quick=is_quick)} (it has: {there or 'none'}); "

@@ -8,7 +8,11 @@ import pytest
 
 from dashboards.figures.reference_comparison import plot_reference_comparison, shown_models
 from dashboards.images import study_figures
-from dashboards.infos.reference_comparison import ReferenceComparisonInfo, reference_comparison_info
+from dashboards.infos.reference_comparison import (
+    ReferenceComparisonInfo,
+    reference_comparison_info,
+    stored_audit_key,
+)
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import CleanCount
@@ -137,6 +141,13 @@ def test_clean_accuracy_has_its_interval(info: ReferenceComparisonInfo) -> None:
 def test_unknown_reference_lists_the_audited_ones(snapshot: StudySnapshot) -> None:
     with pytest.raises(SelectionError, match=r"no audited reference model 'other' \(it has: theirs\); run `reference"):
         reference_comparison_info(snapshot, "other")
+
+
+def test_options_of_stored_audits_are_named_once_each(snapshot: StudySnapshot) -> None:
+    twice = replace(snapshot, reference_audits=(make_reference(key="older"), make_reference(key="newer")))
+    assert stored_audit_key(twice, "theirs", n_examples=4, is_quick=False) == "newer"
+    with pytest.raises(SelectionError, match=r"with --images 9 \(it has: --images 4\); name one"):
+        stored_audit_key(twice, "theirs", n_examples=9, is_quick=False)
 
 
 def test_figure_shows_the_reference_and_the_best_of_each_class(info: ReferenceComparisonInfo) -> None:
