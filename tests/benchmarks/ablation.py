@@ -70,10 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json is not None:
         content = {**settings_of(arguments, spec), "arms": [item.to_json() for item in results]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    figures = pictures(results, spec)
     if arguments.plot is not None:
-        write_page(pictures(results, spec), arguments.plot)
+        write_page(figures, arguments.plot)
     if arguments.images is not None:
-        write_images(pictures(results, spec), arguments.images, image_format="svg")
+        write_images(figures, arguments.images, image_format="svg")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

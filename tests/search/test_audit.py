@@ -193,8 +193,12 @@ def test_only_what_both_begin_with_is_taken_over(
     if change == "plan":  # without the third attack those behind it have other survivors and another place
         monkeypatch.setattr("tests.search.test_audit.SHORT", (*SHORT[:2], *SHORT[3:]))
     else:
-        kinds = {"images": 20, "model": {"weights.npz": "b" * 64}, "search_steps": 5}
-        changes = {"model_digests" if change == "model" else change: kinds[change]}
+        model_digests = {"weights.npz": "b" * 64}
+        changes = {
+            "images": {"images": 20},
+            "model": {"model_digests": model_digests},
+            "search_steps": {"search_steps": 5},
+        }[change]
     audit(engines[0], study, model, listener := Recorder(), **changes)
     assert listener.begun_with == [{"plan": 2, "search_steps": 2 * len(SHORT)}.get(change, 0)]
     assert listener.checks, "they are made anew"
