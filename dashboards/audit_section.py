@@ -19,6 +19,7 @@ from dashboards.labels import (
     marked_number,
     norm_title,
     radius_labels,
+    star,
     whole_test_label,
     with_suspect_note,
 )
@@ -26,8 +27,7 @@ from dashboards.page_parts import embedded_figure, folded, paragraph, table
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import AttackOutcome, Comparison
 from spaces.norms import Norm
-
-_SIGNIFICANT = 0.05
+from spaces.statistics import SIGNIFICANCE
 
 
 def audit_parts(snapshot: StudySnapshot, *, chosen: Sequence[int] | None) -> list[str]:
@@ -132,7 +132,7 @@ def _comparison_tables(info: AuditComparisonInfo) -> list[str]:
         ]
         caption = (
             f"{info.title}, {norm_title(norm)}: examples that only the trial keeps right : only the baseline, and the "
-            f"mid-p value of McNemar's paired test (* below {_SIGNIFICANT:g})"
+            f"mid-p value of McNemar's paired test (* below {SIGNIFICANCE:g})"
         )
         parts.append(table(caption, ["trial", *radius_labels(norm, info.epsilons(norm))], rows))
     if info.left_out:
@@ -142,8 +142,7 @@ def _comparison_tables(info: AuditComparisonInfo) -> list[str]:
 
 
 def _comparison(item: Comparison) -> str:
-    star = "*" if item.p_value < _SIGNIFICANT else ""
-    return f"{item.only_first} : {item.only_second}, p {item.p_value:.2g}{star}"
+    return f"{item.only_first} : {item.only_second}, p {item.p_value:.2g}{star(item)}"
 
 
 def _attack_tables(audit: AuditSummary) -> str:

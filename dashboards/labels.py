@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from dashboards.fired_checks import FiredCheck, Suite
-from spaces.audit import CleanCount
+from spaces.audit import CleanCount, Comparison
 from spaces.candidate import Candidate
 from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
@@ -73,6 +73,11 @@ def format_gain(gain: float | None, interval: tuple[float, float] | None) -> str
     if gain is None or interval is None:
         return ""
     return f"{100 * gain:+.1f} \N{PLUS-MINUS SIGN}{50 * (interval[1] - interval[0]):.1f}"
+
+
+def star(comparison: Comparison | None) -> str:
+    """Return what stands behind an accuracy of which a paired test finds that another model's differs; else nothing."""
+    return "*" if comparison is not None and comparison.is_significant else ""
 
 
 def format_interval(interval: tuple[float, float]) -> str:

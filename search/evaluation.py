@@ -6,7 +6,6 @@ One workbench per topology holds everything that is traced once and used by ever
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from search.data.dataset import Dataset
@@ -17,6 +16,7 @@ from search.models.float_weights import load_float_weights
 from search.models.logit_scale import scale_logits
 from search.models.network import Mode
 from search.models.trained_model import TrainedModel
+from search.parent_file import parent_file
 from search.parents import TRAINED_HERE, Parent, ParentSource, TrainedParent, file_source
 from search.sensitivity import ExaminedParent, measure_sensitivity
 from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
@@ -260,7 +260,7 @@ class Evaluator:
         source = TRAINED_HERE
         bench.network.initialize(self._spec.seed)
         if settings.file is not None:
-            path = Path(settings.file)
+            path = parent_file(settings.file)
             bench.network.load_weights(load_float_weights(path, bench.topology))
             source = f"{file_source(path)}, trained on here"
         plan = parent_plan(self._spec, self._dataset)

@@ -13,6 +13,7 @@ from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topology import Topology
 from search.models.trained_model import weights_from_bytes, weights_to_bytes
+from search.parent_file import parent_file
 from search.parents import TRAINED_HERE, Parent, TrainParent, file_source
 from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
@@ -56,7 +57,7 @@ class ParentStore:
         }
         if self._spec.parent.tune:
             # Besides its name: what is kept beside the artifacts is shared by all studies.
-            made_from["start"] = file_source(Path(self._spec.parent.file or ""))
+            made_from["start"] = file_source(parent_file(self._spec.parent.file or ""))
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def obtain(
@@ -99,7 +100,7 @@ class ParentStore:
             SpecError: the user's file does not fit the topology.
         """
         if self._spec.parent.file is not None and not self._spec.parent.tune:
-            return self._from_file(topology, Path(self._spec.parent.file))
+            return self._from_file(topology, parent_file(self._spec.parent.file))
         record = self._patience(lambda: self._repository.find_parent(self._study_id, self.key(choices)))
         return None if record is None else self._stored(record)
 

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from search.attacks.suite import SUITE_VERSION
 from search.data.dataset import Dataset
 from search.metrics.target_fit import check_topology
 from search.models.topology import Topology
+from search.parent_file import parent_file
 from search.study_data import check_same_data
 from search.versions import installed_versions
 from spaces.errors import SpecError, StudyMismatchError
@@ -47,8 +47,9 @@ def check_fits(spec: StudySpec, dataset: Dataset, topologies: Sequence[Topology]
         # Here, because it comes with TensorFlow.
         from search.models.float_weights import load_float_weights
 
+        path = parent_file(spec.parent.file)
         for topology in topologies:
-            load_float_weights(Path(spec.parent.file), topology)
+            load_float_weights(path, topology)
 
 
 def find_or_create(repository: Repository, spec: StudySpec, dataset: Dataset) -> StudyRecord:
@@ -109,7 +110,7 @@ def check_same_study(stored: StudyRecord, spec: StudySpec, dataset: Dataset) -> 
 
 def _parent_digest(spec: StudySpec) -> str | None:
     """Return the SHA-256 of the user's float model, None where the study trains its own."""
-    return None if spec.parent.file is None else hashlib.sha256(Path(spec.parent.file).read_bytes()).hexdigest()
+    return None if spec.parent.file is None else hashlib.sha256(parent_file(spec.parent.file).read_bytes()).hexdigest()
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spaces.errors import SearchError
 from spaces.norms import Norm
-from spaces.statistics import mcnemar_mid_p, wilson_interval
+from spaces.statistics import SIGNIFICANCE, mcnemar_mid_p, wilson_interval
 
 Flags: TypeAlias = NDArray[np.bool_]
 Distances: TypeAlias = NDArray[np.float32]
@@ -63,12 +63,20 @@ class AttackOutcome:
         return left
 
     @property
+    def kept(self) -> Flags:
+        """What is right under this attack at each radius; of an attack on survivors, under those before it too.
+
+        False outside the subset of a slow attack.  # [n_epsilons, n]
+        """
+        return self.standing & ~self.broken
+
+    @property
     def accuracy(self) -> tuple[float, ...]:
         """Accuracy at each radius under this attack.
 
         For an attack on survivors, that of all attacks up to and with it: what was not standing was broken before.
         """
-        return tuple(float(row.sum()) / self.n_examples for row in self.standing & ~self.broken)
+        return tuple(float(row.sum()) / self.n_examples for row in self.kept)
 
     @property
     def median_distance(self) -> float | None:
@@ -119,9 +127,10 @@ class WorstCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two models on the same examples at one radius, under the worst of all attacks of one norm.
+    """Two models on the same examples at one radius, under one attack or the worst of several of one norm.
 
     Attributes:
+        epsilon: the radius; 0 where both are compared without an attack.
         only_first, only_second: examples that exactly one of the models keeps right.
         p_value: mid-p value of McNemar's paired test that both are equally robust.
     """
@@ -132,6 +141,11 @@ class Comparison:
     only_first: int
     only_second: int
     p_value: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the two differ, at the level of `SIGNIFICANCE`."""
+        return self.p_value < SIGNIFICANCE
 
 
 def norms_of(outcomes: Sequence[AttackOutcome]) -> tuple[Norm, ...]:
@@ -172,19 +186,23 @@ def worst_case(is_right: Flags, outcomes: Sequence[AttackOutcome], norm: Norm) -
     )
 
 
-def compare(first: Flags, second: Flags, *, norm: Norm, epsilons: Sequence[float]) -> tuple[Comparison, ...]:
+def compare(
+    first: Flags, second: Flags, *, norm: Norm, epsilons: Sequence[float], n_examples: int | None = None
+) -> tuple[Comparison, ...]:
     """Compare what two models keep right on the same examples, radius by radius.
 
     Args:
-        first, second: `surviving` of the two audits.  # [n_epsilons, n]
+        first, second: `surviving` of the two audits, or `AttackOutcome.kept` of one attack of each.  # [n_epsilons, n]
         norm: of both.
         epsilons: radii of both.
+        n_examples: to which the accuracies refer, where an attack ran on a subset; None: to all.
 
     Raises:
         SearchError: the two have other radii or examples.
     """
     if first.shape != second.shape or len(first) != len(epsilons):
         raise SearchError(f"two audits compare on equal radii and examples; got {first.shape} and {second.shape}.")
+    n_covered = first.shape[1] if n_examples is None else n_examples
     comparisons = []
     for epsilon, a, b in zip(epsilons, first, second, strict=True):
         only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
@@ -192,7 +210,7 @@ def compare(first: Flags, second: Flags, *, norm: Norm, epsilons: Sequence[float
             Comparison(
                 norm=norm,
                 epsilon=epsilon,
-                accuracies=(float(a.mean()), float(b.mean())),
+                accuracies=(float(a.sum()) / n_covered, float(b.sum()) / n_covered),
                 only_first=only_first,
                 only_second=only_second,
                 p_value=mcnemar_mid_p(only_first, only_second),

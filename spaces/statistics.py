@@ -6,6 +6,9 @@ from statistics import fmean, stdev
 
 from spaces.errors import SpecError
 
+SIGNIFICANCE = 0.05
+"""Tests with a p-value below it are marked, in tables and on pages."""
+
 _Z_95 = 1.959963984540054
 
 

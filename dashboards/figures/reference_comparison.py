@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.curve_parts import CurveStyle, accuracy_axis, curve_styles, epsilon_axis, interval_band
 from dashboards.figures.frame import finish
-from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
+from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import epsilon_labels, format_accuracy, with_suspect_note
 from dashboards.theme import GREY
 

@@ -4,6 +4,7 @@ from dashboards.infos.audit_comparison import AuditComparisonInfo, ComparedTrial
 from dashboards.infos.audit_curves import AuditCurve, AuditCurvesInfo, audit_curves_info
 from dashboards.infos.audits import AuditsInfo, AuditSummary, audits_info
 from dashboards.infos.check_table import CheckTableInfo, CheckTableRow, check_table_info
+from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.infos.comparison import ComparisonInfo, comparison_info
 from dashboards.infos.front_view import front_view_info, metric_ranges
 from dashboards.infos.hypervolume import HypervolumeInfo, HypervolumeStep, hypervolume_info
@@ -11,12 +12,7 @@ from dashboards.infos.importance import ImportanceInfo, importance_info
 from dashboards.infos.layer_bytes import LayerBytesInfo, layer_bytes_info
 from dashboards.infos.layer_choices import LayerChoicesInfo, layer_choices_info
 from dashboards.infos.pareto_front import FrontPoint, ParetoFrontInfo, pareto_front_info
-from dashboards.infos.reference_comparison import (
-    AttackedView,
-    ComparedModel,
-    ReferenceComparisonInfo,
-    reference_comparison_info,
-)
+from dashboards.infos.reference_comparison import reference_comparison_info
 from dashboards.infos.reference_points import FixedPoint
 from dashboards.infos.robustness_curves import (
     RobustnessCurve,

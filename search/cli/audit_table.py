@@ -17,7 +17,6 @@ from spaces.norms import Norm
 from storage.audits import AuditRecord
 from storage.reference_models import ReferenceRecord
 
-_SIGNIFICANT = 0.05
 _SCOPE_MARKS = {"survivors": "+", "black_box": "++"}
 
 
@@ -49,7 +48,7 @@ def print_comparison(console: Console, first: int, second: int, comparisons: Seq
     for heading in ("norm", "epsilon", f"trial {first}", f"trial {second}", "only first", "only second", "mid-p"):
         table.add_column(heading, justify="right")
     for item in comparisons:
-        style = "bold" if item.p_value < _SIGNIFICANT else None
+        style = "bold" if item.is_significant else None
         accuracies = [f"{value:.3f}" for value in item.accuracies]
         counts = [str(item.only_first), str(item.only_second)]
         table.add_row(item.norm.value, f"{item.epsilon:.4g}", *accuracies, *counts, f"{item.p_value:.3g}", style=style)

@@ -36,7 +36,10 @@ def compare(
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
     from search.cli.data_notes import print_data_note
+    from spaces.errors import SpecError
 
+    if quick and images is None:
+        raise SpecError("--quick chooses audits together with --images N; give that too, or leave --quick out.")
     memory = open_memory(storage)
     key = None
     if images is not None and not show:

@@ -1,19 +1,24 @@
 """How a comparison with a reference model looks: tables, JSON values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.infos.reference_comparison import AttackedView, ComparedModel, ReferenceComparisonInfo
-from dashboards.labels import audit_options, epsilon_labels, format_gain, radius_labels
+from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
+from dashboards.labels import audit_options, epsilon_labels, format_gain, radius_labels, star
 from search.cli.accuracy_texts import beside_attacked, interval_text
 from search.cli.fitted_tables import least_width, print_table
+from spaces.statistics import SIGNIFICANCE
 
-_SIGNIFICANT = 0.05
+# Accuracy, interval and star of one radius.
+_BESIDE = "{0} ({1}){2}"
+_BELOW = "{0}{2:1}\n{1}"
+_ALONE = "{0}{2:1}"
 
 
 def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo) -> None:
@@ -21,7 +26,7 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
     quick = ", quick" if info.is_quick else ""
     console.print(
         f"front of {study} beside {info.title}: {info.n_examples} test examples{quick}, L-inf worst cases with 95% "
-        f"Wilson intervals, points with paired ones; * McNemar's mid-p below {_SIGNIFICANT:g}",
+        f"Wilson intervals, points with paired ones; * McNemar's mid-p below {SIGNIFICANCE:g}",
         highlight=False,
         soft_wrap=True,
     )
@@ -30,10 +35,10 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
             _print_class(console, info, models, title)
         else:
             console.print(f"{title}: no audited model of the front")
-    shown = list(dict.fromkeys([info.reference, *info.as_large[:1], *info.a_quarter[:1]]))
-    print_table(console, _attack_table(info, shown))
+    for model in (info.reference, *info.models):
+        _print_widest(console, partial(_attack_table, model, info.epsilons))
     for position in range(len(info.reference.beyond)):
-        print_table(console, _norm_table([info.reference, *info.models], position))
+        _print_widest(console, partial(_norm_table, info, position))
     for model in (info.reference, *info.models):
         for line in model.doubts:
             console.print(f"? {model.label}: {line}", highlight=False, soft_wrap=True)
@@ -65,9 +70,14 @@ def comparison_values(info: ReferenceComparisonInfo) -> dict[str, Any]:
 def _model_values(model: ComparedModel) -> dict[str, Any]:
     values = asdict(model)
     values["is_suspect"] = model.is_suspect
-    values["views"] = [asdict(view) | {"mean": view.mean, "mean_gain": view.mean_gain} for view in model.views]
-    values["attacks"] = [{"name": name, "accuracy": list(accuracy)} for name, accuracy in model.attacks]
+    values["views"] = [_view_values(view) for view in model.views]
+    values["attacks"] = [asdict(view) for view in model.attacks]
+    values["beyond"] = [_view_values(view) for view in model.beyond]
     return values
+
+
+def _view_values(view: AttackedView) -> dict[str, Any]:
+    return asdict(view) | {"mean": view.mean, "mean_gain": view.mean_gain}
 
 
 def _print_class(console: Console, info: ReferenceComparisonInfo, models: Sequence[ComparedModel], title: str) -> None:
@@ -120,45 +130,54 @@ def _narrow_table(info: ReferenceComparisonInfo, model: ComparedModel) -> Table:
     return table
 
 
-def _cells(view: AttackedView, *, pattern: str = "{0} ({1}){2}") -> list[str]:
+def _cells(view: AttackedView, *, pattern: str = _BESIDE) -> list[str]:
     """Return the accuracy at each radius, its interval and its star, put together as the pattern says."""
-    stars = ["*" if item.p_value < _SIGNIFICANT else "" for item in view.comparisons] or [""] * len(view.accuracy)
     return [
-        pattern.format(f"{value:.3f}", interval_text(interval), star)
-        for value, interval, star in zip(view.accuracy, view.intervals, stars, strict=True)
+        pattern.format(f"{value:.3f}", interval_text(interval), mark)
+        for value, interval, mark in zip(view.accuracy, view.intervals, view.stars, strict=True)
     ]
 
 
-def _attack_table(info: ReferenceComparisonInfo, models: Sequence[ComparedModel]) -> Table:
-    table = Table(title="accuracy under each L-inf attack", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", overflow="fold")
+def _print_widest(console: Console, make: Callable[[str], Table]) -> None:
+    """Print a table with its intervals behind the accuracies; where that is too wide below them, or without."""
+    for pattern in (_BESIDE, _BELOW):
+        table = make(pattern)
+        if least_width(console, table) <= console.width:
+            console.print(table)
+            return
+    print_table(console, make(_ALONE))
+    console.print("  too narrow for all figures; --json has them")
+
+
+def _attack_table(model: ComparedModel, epsilons: Sequence[float], pattern: str) -> Table:
+    title = f"{model.marked_label}: accuracy under each L-inf attack, of so many examples"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("attack", no_wrap=True)
-    for heading in epsilon_labels(info.epsilons):
+    for heading in ("of", *epsilon_labels(epsilons)):
         table.add_column(heading, justify="right", no_wrap=True)
-    for model in models:
-        for index, (name, accuracy) in enumerate(model.attacks):
-            label = model.marked_label if index == 0 else ""
-            table.add_row(label, name, *(f"{value:.3f}" for value in accuracy))
-        table.add_section()
+    for view in model.attacks:
+        table.add_row(view.name, str(view.n_examples), *_cells(view, pattern=pattern))
     return table
 
 
-def _norm_table(models: Sequence[ComparedModel], position: int) -> Table:
+def _norm_table(info: ReferenceComparisonInfo, position: int, pattern: str) -> Table:
     """Return the worst cases of all models in a norm beyond L-inf."""
-    first = models[0].beyond[position]
+    first = info.reference.beyond[position]
     title = f"worst case within {first.norm.value} radius"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", overflow="fold")
-    for heading in (*radius_labels(first.norm, first.epsilons), "mean"):
+    points = [] if pattern == _ALONE else ["points more"]
+    for heading in (*radius_labels(first.norm, first.epsilons), "mean", *points):
         table.add_column(heading, justify="right", no_wrap=True)
-    for model in models:
-        worst = model.beyond[position]
-        table.add_row(model.marked_label, *(f"{value:.3f}" for value in (*worst.accuracy, worst.mean)))
+    for model in (info.reference, *info.models):
+        view = model.beyond[position]
+        gains = [format_gain(view.mean_gain, view.gain_interval) for _ in points]
+        table.add_row(model.marked_label, *_cells(view, pattern=pattern), f"{view.mean:.3f}", *gains)
     return table
 
 
 def _clean_cells(model: ComparedModel) -> list[str]:
     """Return for each view what stands in its row: clean accuracy on the attacked examples, then on the whole split."""
-    attacked = f"{model.clean_accuracy:.3f} ({interval_text(model.clean_interval)})"
+    attacked = f"{model.clean_accuracy:.3f} ({interval_text(model.clean_interval)}){star(model.clean_comparison)}"
     whole = "" if model.whole_test is None else f"whole {model.whole_test.accuracy:.3f}"
     return [attacked, whole, *[""] * (len(model.views) - 2)]

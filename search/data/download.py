@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import http.client
 import logging
+import os
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TextIO, TypeAlias
 
 from spaces.errors import DataError
 
@@ -81,16 +82,34 @@ def fetch(published: PublishedFile, folder: Path, *, on_bytes: OnBytes | None = 
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _LOG.warning("another process is downloading into %s; this one waits for it", lock.parent)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    file = _locked(lock)
+    while not _is_at(file, lock):  # its holder removed it while this process waited, and a third may hold another
+        file.close()
+        file = _locked(lock)
+    with file:
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def _locked(lock: Path) -> TextIO:
+    """Return the lock file, locked for this process alone."""
+    file = lock.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _LOG.warning("another process is downloading into %s; this one waits for it", lock.parent)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    """Return whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_published(path: Path, published: PublishedFile) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from spaces.errors import DataError
 
 SUFFIXES = (".wav", ".flac")
 _LARGEST = 32767
+_UNKNOWN_LENGTH = 0xFFFFFF00  # from here on a RIFF header says that the file was written to a pipe
 _QUIET_S, _GRAIN_S = 0.25, 0.04  # stretch that room noise is taken from, and length of its pieces
 
 
@@ -26,19 +28,25 @@ def read_second(path: Path, *, start_s: float = 0.0) -> NDArray[np.int16]:
         start_s: where in the file the second begins.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, is cut off, is empty or holds what is no sound.
     """
     import soundfile
     from scipy.signal import resample_poly
 
     rate = FRONT_END.sample_rate
+    _check_whole(path)
     try:
         with soundfile.SoundFile(path) as file:
-            file.seek(min(round(start_s * file.samplerate), file.frames))
+            n_samples = file.frames
+            file.seek(min(round(start_s * file.samplerate), n_samples))
             own_rate = int(file.samplerate)
             samples = file.read(own_rate, dtype="float64", always_2d=True).mean(axis=1)
     except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a recording ({error}); replace or remove it.") from error
+        raise _unreadable(path, error) from error
+    if not n_samples:
+        raise _unreadable(path, "it has no samples")
+    if not np.isfinite(samples).all():
+        raise _unreadable(path, "it has samples that are no finite numbers")
     if own_rate != rate:
         shared = math.gcd(rate, own_rate)
         samples = resample_poly(samples, rate // shared, own_rate // shared)
@@ -59,7 +67,7 @@ def length_s(path: Path) -> float:
     try:
         return float(soundfile.info(path).duration)
     except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a recording ({error}); replace or remove it.") from error
+        raise _unreadable(path, error) from error
 
 
 def room_noise(path: Path) -> NDArray[np.int16]:
@@ -85,6 +93,26 @@ def room_noise(path: Path) -> NDArray[np.int16]:
     kept = noise[grain : grain + len(samples)]
     second: NDArray[np.int16] = np.clip(np.rint(kept), -_LARGEST - 1, _LARGEST).astype(np.int16)
     return second
+
+
+def _check_whole(path: Path) -> None:
+    """Check that a WAV file is as long as its header says: libsndfile reads a cut one without a word.
+
+    Raises:
+        DataError: it is shorter, or cannot be opened.
+    """
+    try:
+        size, head = path.stat().st_size, path.open("rb")
+        with head:
+            kind, declared = struct.unpack("<4sI", head.read(8).ljust(8, b"\0"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if kind == b"RIFF" and declared < _UNKNOWN_LENGTH and declared + 8 > size:
+        raise _unreadable(path, f"it is cut off: {size:,} of {declared + 8:,} bytes")
+
+
+def _unreadable(path: Path, reason: object) -> DataError:
+    return DataError(f"{path}: cannot be read as a recording ({reason}); replace or remove it.")
 
 
 def _quietest(samples: NDArray[np.float64], length: int, *, step: int) -> NDArray[np.float64]:

@@ -91,7 +91,7 @@ def clips_of(folder: Path, keywords: Sequence[str]) -> dict[Part, list[Clip]]:
         keywords: words that are classes of their own.
 
     Raises:
-        DataError: a keyword has no recordings.
+        DataError: a keyword has no recordings, a list cannot be read, or the background noise is too short.
     """
     labels = labels_of(keywords)
     parts: dict[Part, list[Clip]] = {part: [] for part in Part}
@@ -123,9 +123,16 @@ def _listed(folder: Path) -> dict[str, Part] | None:
     return {
         str(Path(line.strip()).with_suffix("").as_posix()): Part(part)
         for part, path in paths.items()
-        for line in path.read_text().splitlines()
+        for line in _read_list(path)
         if line.strip()
     }
+
+
+def _read_list(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a list of recordings ({error}); replace or remove it.") from error
 
 
 def _hashed_part(path: Path) -> Part:
@@ -155,6 +162,11 @@ def _noise_clips(folder: Path, label: int) -> dict[Part, list[Clip]]:
             starts = np.arange(begin * length, end * length - 1.0 + 1e-9, _NOISE_STEP_S)
             clips[part] += [Clip(path=path, label=label, kind=Kind.NOISE, start_s=float(start)) for start in starts]
             begin = end
+    if not any(clips.values()):
+        raise DataError(
+            f"{folder / NOISE_FOLDER}: none of its {len(paths)} recordings is long enough for a second of silence in a "
+            "part; add longer ones, or remove the folder, and silence is made from the room noise around words."
+        )
     return clips
 
 

@@ -44,7 +44,7 @@ def read_npz(path: Path) -> RawData:
         DataError: the file is damaged or does not hold these arrays.
     """
     parts = read_arrays(path, what=_WHAT)
-    counts = (len(parts["y_train"]), len(parts["y_test"]))
+    counts = (parts["y_train"].size, parts["y_test"].size)
     is_whole = counts == OFFICIAL_COUNTS
     note = "" if is_whole else f"a {sum(counts):,}-digit part of SVHN, not the official split"
     return raw_images(parts, path, name="svhn", is_exact=False, note=note)
@@ -68,6 +68,8 @@ def _read_one(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         raise DataError(
             f"{path}: X must have shape [32, 32, 3, n] and y n labels; got {images.shape} and {labels.shape}."
         )
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: y must hold whole numbers; got {labels.dtype}; replace the file by the official one.")
     if not len(labels) or labels.min() < 1 or labels.max() > _TEN:
         raise DataError(f"{path}: labels must lie in 1..10, 10 being digit 0; replace the file by the official one.")
     return images.transpose(3, 0, 1, 2), labels % _TEN

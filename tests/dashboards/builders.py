@@ -173,14 +173,15 @@ def make_outcome(
     epsilons: Sequence[float] = EPSILONS,
     distances: Sequence[float] | None = None,
 ) -> AttackOutcome:
-    """Return an attack on every example, from one text per radius: 1 where the prediction stays right, else 0."""
-    broken = np.array([[flag == "0" for flag in row] for row in kept])
+    """Return an attack, from one text per radius: 1 where the prediction stays right, else 0; - outside its subset."""
+    flags = np.array([list(row) for row in kept])
+    tried, broken = flags != "-", flags == "0"
     return AttackOutcome(
         name=name,
         norm=norm,
         epsilons=tuple(epsilons),
-        n_examples=broken.shape[1],
-        tried=np.ones_like(broken),
+        n_examples=int(tried[0].sum()),
+        tried=tried,
         broken=broken,
         distances=None if distances is None else np.array(distances, np.float32),
         elapsed_s=2.0,

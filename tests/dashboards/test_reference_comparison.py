@@ -8,16 +8,14 @@ import pytest
 
 from dashboards.figures.reference_comparison import plot_reference_comparison, shown_models
 from dashboards.images import study_figures
-from dashboards.infos.reference_comparison import (
-    ReferenceComparisonInfo,
-    reference_comparison_info,
-    stored_audit_key,
-)
+from dashboards.infos.compared_models import ReferenceComparisonInfo
+from dashboards.infos.reference_comparison import reference_comparison_info, stored_audit_key
 from dashboards.reference_section import reference_parts
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import CleanCount
 from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
+from spaces.statistics import wilson_interval
 from storage.reference_models import ReferenceRecord
 from tests.dashboards.builders import START, make_audit, make_measurement, make_outcome, make_snapshot, make_trial
 
@@ -127,6 +125,28 @@ def test_paired_test_counts_the_images_that_one_alone_keeps(info: ReferenceCompa
     assert (first.only_first, first.only_second, first.accuracies) == (2, 0, (0.75, 0.25))
     assert first.p_value == pytest.approx(0.25)  # 2 * 1/4 - 1/4
     assert (second.only_first, second.only_second) == (2, 0)
+
+
+def test_each_attack_and_the_clean_predictions_have_interval_and_paired_test(info: ReferenceComparisonInfo) -> None:
+    pgd, square = info.models[0].attacks
+    assert (pgd.name, pgd.accuracy, pgd.intervals[0]) == ("pgd", (0.75, 0.5), wilson_interval(0.75, 4))
+    assert [(item.only_first, item.only_second) for item in pgd.comparisons] == [(2, 0), (2, 0)]
+    assert [(item.accuracies, item.only_first) for item in square.comparisons] == [((1.0, 0.5), 2), ((0.75, 0.25), 2)]
+    clean = info.models[0].clean_comparison
+    assert clean is not None
+    assert (clean.accuracies, clean.only_first, clean.only_second) == ((1.0, 0.75), 1, 0)
+    assert info.reference.clean_comparison is None
+    assert [view.comparisons for view in info.reference.attacks] == [(), ()]
+
+
+def test_slow_attack_says_how_many_examples_it_was_run_on(snapshot: StudySnapshot) -> None:
+    on_two = make_outcome("zoo", ("10--", "00--"))
+    audits = (make_audit(2, [*OURS, on_two]),)
+    reference = replace(make_reference(), attacks=(*THEIRS, on_two))
+    info = reference_comparison_info(replace(snapshot, audits=audits, reference_audits=(reference,)), "theirs")
+    zoo = info.models[0].attacks[-1]
+    assert (zoo.n_examples, zoo.accuracy, zoo.intervals[0]) == (2, (0.5, 0.0), wilson_interval(0.5, 2))
+    assert zoo.comparisons[0].accuracies == (0.5, 0.5)
 
 
 def test_clean_accuracy_has_its_interval(info: ReferenceComparisonInfo) -> None:

@@ -35,7 +35,7 @@ def test_what_lacks_an_audit_gets_one_and_both_tables_are_printed(compare: Calla
     assert len(steps.run) == 3 * N_ATTACKS, "the named reference and two trials; not the float model"
     for text in ("front of digits beside a linear model: 40 test examples", "at most as large", "at most a quarter"):
         assert text in ran.output
-    assert "accuracy under each L-inf attack" in ran.output
+    assert ran.output.count("accuracy under each L-inf attack") == 3, "of the reference and of both trials"
     n_run = len(steps.run)
     shown = compare()
     assert (shown.output, shown.errors, len(steps.run)) == (ran.output, "", n_run)
@@ -73,6 +73,8 @@ def test_json_has_every_figure(compare: Callable[..., Ran]) -> None:
             pairs = zip(everything["accuracy"], view["accuracy"], strict=True)
             assert all(worst <= accuracy for worst, accuracy in pairs)
         assert [attack["name"] for attack in model["attacks"]] == list(ATTACKS)
+        for attacked in (*model["attacks"], *model["beyond"]):
+            assert len(attacked["comparisons"]) == len(attacked["intervals"]) == len(attacked["accuracy"])
 
 
 def test_float_model_is_a_reference_of_its_own(compare: Callable[..., Ran]) -> None:
@@ -103,6 +105,7 @@ def test_interrupted_audits_go_on(compare: Callable[..., Ran], steps: Steps) -> 
         (AUDITING, "resnet", "unknown reference model 'resnet'"),
         (("--study", "other"), FAMILY, "its studies: 'digits'"),
         (("--images", "3"), FAMILY, "--images"),
+        (("--quick",), FAMILY, "--quick chooses audits together with --images N"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

@@ -87,6 +87,25 @@ def test_second_process_waits_for_the_first_and_takes_its_file(server, tmp_path,
     assert [item.name for item in tmp_path.iterdir()] == ["data.bin"]
 
 
+def test_lock_that_was_removed_while_waiting_for_it_is_no_lock(server, tmp_path, caplog):
+    path = tmp_path / ".data.bin.lock"
+    removed = path.open("a")
+    fcntl.flock(removed, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(fetch, published(server), tmp_path)
+        while "this one waits for it" not in caplog.text and not waiting.done():
+            time.sleep(0.01)
+        path.unlink()  # as a holder does whose download failed
+        third = path.open("a")
+        fcntl.flock(third, fcntl.LOCK_EX)
+        removed.close()
+        while caplog.text.count("this one waits for it") < 2 and not waiting.done():
+            time.sleep(0.01)
+        assert not waiting.done(), "it downloads beside the third process"
+        third.close()
+        assert waiting.result(timeout=30).read_bytes() == CONTENT
+
+
 def test_part_is_gone_on_with(server, tmp_path):
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
     assert fetch(published(server), tmp_path).read_bytes() == CONTENT

@@ -57,6 +57,26 @@ def test_what_is_no_recording_is_told_by_name(tmp_path):
             read(path)
 
 
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_wav_that_is_cut_off_is_told_and_one_from_a_pipe_is_read(tmp_path, kept):
+    path = write(tmp_path / "a.wav", tone(440))
+    whole, content = read_second(path), path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    for read in (read_second, room_noise):
+        with pytest.raises(DataError, match=r"a\.wav: cannot be read as a recording \(it is cut off: [\d,]+ of 32,044"):
+            read(path)
+    unknown = b"\xff" * 4
+    path.write_bytes(content[:4] + unknown + content[8:40] + unknown + content[44:])
+    assert np.array_equal(read_second(path), whole)
+
+
+@pytest.mark.parametrize(("samples", "reason"), [([], "no samples"), ([0.0, np.nan], "no finite numbers")])
+def test_recording_without_sound_is_told(tmp_path, samples, reason):
+    path = write(tmp_path / "a.wav", np.array(samples, np.float32), subtype="FLOAT")
+    with pytest.raises(DataError, match=reason):
+        read_second(path)
+
+
 def test_room_noise_has_the_noises_loudness_and_not_the_word(tmp_path):
     samples = tone(500, noise=0.01)
     noise = room_noise(write(tmp_path / "a.wav", samples))

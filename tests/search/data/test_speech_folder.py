@@ -4,10 +4,12 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from search.data.recordings import SUFFIXES
-from search.data.speech_folder import Kind, Part, clips_of, labels_of
+from search.data.speech_folder import NOISE_FOLDER, Kind, Part, clips_of, labels_of
 from spaces.errors import DataError
 from tests.search.data.speech_builders import SPEAKERS, write_speech_folder
 
@@ -86,6 +88,21 @@ def test_without_noise_every_tenth_word_of_a_part_gives_its_room(tmp_path):
         rooms = [clip for clip in clips if clip.kind is Kind.ROOM]
         assert [clip.path for clip in rooms] == [clip.path for clip in spoken[::10]]
         assert {clip.label for clip in rooms} == {SILENCE}
+
+
+def test_noise_that_is_too_short_for_silence_is_told(tmp_path):
+    folder = write_speech_folder(tmp_path / "s")
+    (folder / NOISE_FOLDER).mkdir()
+    soundfile.write(folder / NOISE_FOLDER / "hum.wav", np.zeros(8_000, np.int16), 16_000)
+    with pytest.raises(DataError, match=r"_background_noise_: none of its 1 recordings is long enough"):
+        clips_of(folder, KEYWORDS)
+
+
+def test_list_that_is_no_text_is_told(tmp_path):
+    folder = write_speech_folder(tmp_path / "s")
+    (folder / "validation_list.txt").write_bytes(b"go/\xff.wav")
+    with pytest.raises(DataError, match=r"validation_list\.txt: cannot be read as a list of recordings"):
+        clips_of(folder, KEYWORDS)
 
 
 def test_missing_keyword_lists_the_words_that_there_are(tmp_path):

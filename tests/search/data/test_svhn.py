@@ -111,6 +111,21 @@ def test_labels_out_of_range_are_refused(tmp_path, label):
         read_mat(write_mat(tmp_path, labels=np.full(SMALL[0], label)), is_exact=True)
 
 
+@pytest.mark.parametrize("labels", [["a"] * SMALL[0], np.full(SMALL[0], 1.5)])
+def test_labels_that_are_no_whole_numbers_are_told_by_file(tmp_path, labels):
+    with pytest.raises(DataError, match=rf"{MAT_FILES[0]}: y must hold whole numbers; got"):
+        read_mat(write_mat(tmp_path, labels=np.array(labels)), is_exact=True)
+
+
+def test_npz_with_a_number_for_labels_is_told(tmp_path):
+    path = write_npz(tmp_path) / "svhn.npz"
+    with np.load(path) as archive:
+        arrays = {**archive, "y_train": np.array(3)}
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=r"svhn\.npz: .*labels"):
+        read_npz(path)
+
+
 @pytest.mark.parametrize("kept", [0, 100, 5000])
 def test_cut_file_is_told_by_name(tmp_path, kept):
     path = write_mat(tmp_path) / MAT_FILES[0]
