@@ -13,7 +13,7 @@ from spaces.candidate import Candidate
 from spaces.errors import SelectionError
 from spaces.measurement import Measurement
 from spaces.objectives import losses, reference_losses
-from spaces.pareto import knee, non_dominated_mask
+from spaces.pareto import hypervolume, knee, non_dominated_mask
 from spaces.study_spec import StudySpec
 from storage.records import TrialState
 from tests.benchmarks.ablation_time import Timed
@@ -33,6 +33,7 @@ class ArmResult:
         used_s: what they took.
         is_exhausted: whether the arm ended because every candidate was tried.
         hypervolume: of the feasible candidates, by the study's objectives and reference point.
+        trusted_hypervolume: of those among them on which no check fired.
         front: measurements of the feasible candidates that no other one dominates.
         best: clean accuracy -> the largest robust accuracy of a feasible candidate that has at least this much; None
             where there is none.
@@ -44,6 +45,7 @@ class ArmResult:
     used_s: float
     is_exhausted: bool
     hypervolume: float
+    trusted_hypervolume: float
     front: tuple[Measurement, ...]
     best: dict[float, float | None]
     run: Run
@@ -56,12 +58,14 @@ class ArmResult:
             "used_s": self.used_s,
             "is_exhausted": self.is_exhausted,
             "hypervolume": self.hypervolume,
+            "trusted_hypervolume": self.trusted_hypervolume,
             "front": [
                 {
                     "clean_accuracy": item.clean_accuracy,
                     "robust_accuracy": item.robust_accuracy,
                     "worst_case": list(item.worst_case),
                     "size_bytes": item.size_bytes,
+                    "masking_suspect": item.masking_suspect,
                 }
                 for item in self.front
             ],
@@ -79,6 +83,7 @@ def arm_result(
     feasible = feasible_measurements(items)
     points = np.array([losses(item, spec.objective_values()) for item in feasible])
     is_front = non_dominated_mask(points) if feasible else np.zeros(0, bool)
+    is_trusted = np.array([not item.masking_suspect for item in feasible], bool)
     run = _run(arm, items, spec)
     return ArmResult(
         arm=arm,
@@ -86,6 +91,9 @@ def arm_result(
         used_s=run.elapsed_s,
         is_exhausted=is_exhausted,
         hypervolume=curve(run, reference_point(spec)).final,
+        trusted_hypervolume=hypervolume(points[is_trusted], np.array(reference_point(spec)))
+        if is_trusted.any()
+        else 0.0,
         front=tuple(item for item, is_member in zip(feasible, is_front, strict=True) if is_member),
         best={
             clean: max((item.robust_accuracy for item in feasible if item.clean_accuracy >= clean), default=None)
@@ -138,12 +146,13 @@ def _run(arm: str, items: Sequence[Timed], spec: StudySpec) -> Run:
 def table(results: Sequence[ArmResult], *, at_clean: Sequence[float]) -> list[str]:
     """Return the lines of the table; a star marks an arm that had nothing left to try."""
     heads = "".join(f"{f'robust at {clean:g}':>15}" for clean in at_clean)
-    lines = [f"{'arm':<22}{'hypervolume':>12}{'front':>7}{'trials':>8}{'seconds':>9}{heads}"]
+    lines = [f"{'arm':<22}{'hypervolume':>12}{'no check fired':>16}{'front':>7}{'trials':>8}{'seconds':>9}{heads}"]
     for item in results:
         best = "".join(f"{'none' if value is None else f'{value:.3f}':>15}" for value in item.best.values())
         name = f"{item.arm}{' *' if item.is_exhausted else ''}"
         lines.append(
-            f"{name:<22}{item.hypervolume:>12.6g}{len(item.front):>7}{item.n_trials:>8}{item.used_s:>9.0f}{best}"
+            f"{name:<22}{item.hypervolume:>12.6g}{item.trusted_hypervolume:>16.6g}{len(item.front):>7}"
+            f"{item.n_trials:>8}{item.used_s:>9.0f}{best}"
         )
     if any(item.is_exhausted for item in results):
         lines.append("* every candidate was tried before the time was over")

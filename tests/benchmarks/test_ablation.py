@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from search.models.topologies import make_all_topologies
+from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec
@@ -200,11 +201,22 @@ def test_result_counts_feasible_trials_by_hand(tmp_path: Path) -> None:
     assert [(item.clean_accuracy, item.robust_accuracy) for item in result.front] == [(0.5, 0.5), (0.8, 0.25)]
     assert (result.n_trials, result.used_s, result.best) == (4, 35.0, {0.5: 0.5, 0.75: 0.25})
     lines = table([result], at_clean=[0.5, 0.75])
-    assert lines[1].split() == ["joint", "*", "130", "2", "4", "35", "0.500", "0.250"]
+    assert lines[1].split() == ["joint", "*", "130", "130", "2", "4", "35", "0.500", "0.250"]
     assert lines[2].startswith("* every candidate was tried")
     write_page(pictures([result], build_spec()), tmp_path / "a.html")
     assert "robust accuracy" in (tmp_path / "a.html").read_text(encoding="utf-8")
     assert result.to_json()["best_robust_accuracy"][1] == {"at_least_clean_accuracy": 0.75, "robust_accuracy": 0.25}
+
+
+def test_trusted_volume_leaves_out_what_a_check_fired_on() -> None:
+    fired = CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)
+    suspect = trial(1, timings={"training_s": 10.0}, figures=(0.8, 0.25, 600))
+    assert suspect.measurement is not None
+    suspect = replace(suspect, measurement=replace(suspect.measurement, checks=(fired,)))
+    result = results_of(trial(0, timings={"training_s": 10.0}, figures=(0.5, 0.5, 600)), suspect)
+    assert (result.hypervolume, result.trusted_hypervolume) == (pytest.approx(130.0), pytest.approx(100.0))
+    assert [item["masking_suspect"] for item in result.to_json()["front"]] == [False, True]
+    assert results_of(suspect).trusted_hypervolume == 0.0
 
 
 def test_arm_that_found_nothing_has_no_volume() -> None:
