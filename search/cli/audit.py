@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from search.bootstrap import Memory
     from storage.audits import AuditRecord
 
+_IMAGES = 1000
 _INTERRUPTED = 130
 
 
@@ -20,16 +21,23 @@ def audit(
     storage: StorageOption = DEFAULT_STORAGE,
     select: SelectOption = "knee",
     data_dir: DataDirOption = None,
-    images: Annotated[int, typer.Option("--images", min=10, help="Test images or recordings, at most.")] = 1000,
+    images: Annotated[
+        int | None, typer.Option("--images", min=10, help=f"Test images or recordings, at most; {_IMAGES} without it.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="About a tenth of the work.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Print the newest stored audit; attack nothing.")] = False,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--show", help="Print a stored audit, that of --images and --quick or the newest; attack nothing."
+        ),
+    ] = False,
     compare: Annotated[
         str | None, typer.Option("--compare", help="trial:<number>, audited with the same options: a paired test.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Audit a model of a study on test examples; the same command again goes on where it stopped."""
-    from search.audit_records import compare_audits, latest_audit
+    from search.audit_records import compare_audits, stored_audit
     from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
     from search.cli.data_notes import print_data_note
@@ -40,13 +48,13 @@ def audit(
     trial = select_trial(memory.repository, study, select)
     other = None if compare is None else select_trial(memory.repository, study, compare)
     if show:
-        found = latest_audit(memory.audits, record, trial.number)
+        found = stored_audit(memory.audits, record, trial.number, images=images, quick=quick)
     else:
         from search.audit_setup import AuditOptions
 
-        options = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
+        options = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images or _IMAGES, quick=quick)
         found = _run(memory, options, as_json=as_json)
-    compared = None if other is None else compare_audits(found, latest_audit(memory.audits, record, other.number))
+    compared = None if other is None else compare_audits(memory.audits, record, found, other.number)
     if as_json:
         values = audit_values(found)
         if other is not None and compared is not None:
