@@ -41,12 +41,14 @@ def audit(
     from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
     from search.cli.data_notes import print_data_note
+    from search.cli.study_names import study_name
     from search.selection import select_trial
 
+    name = study_name(study)
     memory = open_memory(storage)
-    record = memory.repository.get_study(study)
-    trial = select_trial(memory.repository, study, select)
-    other = None if compare is None else select_trial(memory.repository, study, compare)
+    record = memory.repository.get_study(name)
+    trial = select_trial(memory.repository, name, select)
+    other = None if compare is None else select_trial(memory.repository, name, compare)
     if show:
         found = stored_audit(memory.audits, record, trial.number, images=images, quick=quick)
     else:
@@ -62,7 +64,7 @@ def audit(
         write_json(values)
         return
     console = results()
-    print_audit(console, study, found)
+    print_audit(console, name, found)
     print_data_note(console, record)
     if other is not None and compared is not None:
         print_comparison(console, found.number, other.number, compared)

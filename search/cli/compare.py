@@ -36,22 +36,24 @@ def compare(
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
     from search.cli.data_notes import print_data_note
+    from search.cli.study_names import study_name
     from spaces.errors import SpecError
 
     if quick and images is None:
         raise SpecError("--quick chooses audits together with --images N; give that too, or leave --quick out.")
+    name = study_name(study)
     memory = open_memory(storage)
     key = None
     if images is not None and not show:
-        key = _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
-    snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
+        key = _audit_missing(memory, name, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits).with_references(memory.references)
     if images is not None and show:
         key = stored_audit_key(snapshot, reference, n_examples=images, is_quick=quick)
     info = reference_comparison_info(snapshot, reference, key=key)
     if as_json:
         write_json(comparison_values(info))
         return
-    print_comparison(results(), study, info)
+    print_comparison(results(), name, info)
     print_data_note(results(), snapshot.study)
 
 

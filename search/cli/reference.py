@@ -31,11 +31,13 @@ def reference(
     from search.bootstrap import open_memory
     from search.cli.data_notes import print_data_note
     from search.cli.reference_table import print_references, reference_values
+    from search.cli.study_names import study_name
     from search.reference_setup import ReferenceOptions
 
+    name = study_name(study)
     memory = open_memory(storage)
     options = ReferenceOptions(
-        study=memory.repository.get_study(study), family=model, data_dir=data_dir, images=images, quick=quick
+        study=memory.repository.get_study(name), family=model, data_dir=data_dir, images=images, quick=quick
     )
     records = _run(memory, options, quiet=as_json)
     if as_json:

@@ -1,0 +1,37 @@
+"""What `audit`, `reference` and `compare` have in common, with models in NumPy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.search.cli.running import Ran, make_runner
+from tests.search.cli.short_audits import FAMILY, install, store_study
+
+COMMANDS = (
+    ("audit", "--select", "trial:0"),
+    ("reference", "--model", FAMILY),
+    ("compare", "--reference", FAMILY),
+)
+
+each_command = pytest.mark.parametrize("command", COMMANDS, ids=[command[0] for command in COMMANDS])
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ran]:
+    install(monkeypatch)
+    storage = str(tmp_path / "studies.db")
+    store_study(storage)
+    runner = make_runner(monkeypatch, capsys)
+    return lambda *arguments, study="digits": runner(
+        *arguments, "--storage", storage, "--study", study, "--images", "40", "--quick"
+    )
+
+
+@each_command
+def test_study_may_be_named_by_its_file(run: Callable[..., Ran], tmp_path: Path, command: tuple[str, ...]) -> None:
+    file = tmp_path / "mine.toml"
+    preset = Path(__file__).parents[3] / "spaces" / "studies" / "digits.toml"
+    file.write_text(preset.read_text())
+    ran = run(*command, study=str(file))
+    assert (ran.code, "mine.toml" in ran.output) == (0, False)
