@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.consoles import notices, results, write_json
+from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, SelectOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from search.audit_setup import AuditOptions
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from storage.audits import AuditRecord
 
 _IMAGES = 1000
-_INTERRUPTED = 130
 
 
 def audit(
@@ -76,11 +77,12 @@ def _run(memory: "Memory", options: "AuditOptions", *, as_json: bool) -> "AuditR
 
     console = notices(beside_results=True, is_silent=as_json)
     display = AuditDisplay(console, what=f"trial {options.trial.number}")
-    with console.status("preparing data and model"):
-        auditor = prepare_audit(memory, options, display)
     try:
-        with display:
-            return auditor.run()
+        with sigterm_as_ctrl_c():
+            with console.status("preparing data and model"):
+                auditor = prepare_audit(memory, options, display)
+            with display:
+                return auditor.run()
     except KeyboardInterrupt:
         console.print("stopped; the finished attacks are stored, the same command goes on with the next one")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None

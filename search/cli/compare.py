@@ -8,6 +8,7 @@ import typer
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from search.bootstrap import Memory
@@ -75,7 +76,7 @@ def _audit_missing(
     display = ReferenceDisplay(console, what=reference)
     key = None
     try:
-        with display:
+        with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
                 if audit.model.name == reference:
                     key = audit.auditor.run().key

@@ -7,6 +7,7 @@ import typer
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from search.bootstrap import Memory
@@ -55,7 +56,7 @@ def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list
     display = ReferenceDisplay(console, what=options.family)
     records = []
     try:
-        with display:
+        with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
                 display.rename(audit.model.title)
                 records.append(audit.auditor.run())

@@ -1,10 +1,13 @@
 """What `audit`, `reference` and `compare` have in common, with models in NumPy."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import search.audit
 from tests.search.cli.running import Ran, make_runner
 from tests.search.cli.short_audits import FAMILY, install, store_study
 
@@ -35,3 +38,25 @@ def test_study_may_be_named_by_its_file(run: Callable[..., Ran], tmp_path: Path,
     file.write_text(preset.read_text())
     ran = run(*command, study=str(file))
     assert (ran.code, "mine.toml" in ran.output) == (0, False)
+
+
+@each_command
+def test_sigterm_stops_like_ctrl_c(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    run_step = search.audit.run_step
+
+    def terminated(*arguments: object, **options: object) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return run_step(*arguments, **options)
+
+    monkeypatch.setattr(search.audit, "run_step", terminated)
+    previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that the tests outlive a command that does not listen
+    try:
+        stopped = run(*command)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert (stopped.code, stopped.output) == (130, "")
+    assert "the same command goes on" in stopped.errors
+    monkeypatch.setattr(search.audit, "run_step", run_step)
+    assert run(*command).code == 0
