@@ -57,7 +57,7 @@ def audits(snapshot: StudySnapshot, number: int) -> list[Component]:
     """Return the newest finished audit of the trial: worst cases on test examples, by norm and radius."""
     record = snapshot.latest_audits.get(number)
     if record is None:
-        command = f"python -m search audit --study {snapshot.study.name} --trial {number}"
+        command = f"python -m search audit --study {snapshot.study.name} --select trial:{number}"
         return [note(f"Not audited. An audit attacks the stored model for minutes, on test examples: {command}")]
     parts: list[Component] = []
     for norm in norms_of(record.attacks):
