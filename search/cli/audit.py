@@ -41,7 +41,7 @@ def audit(
     from search.audit_records import compare_audits, stored_audit
     from search.bootstrap import open_memory
     from search.cli.audit_table import audit_values, comparison_values, print_audit, print_comparison
-    from search.cli.data_notes import print_data_note
+    from search.cli.data_notes import data_note, print_data_note
     from search.cli.study_names import study_name
     from search.selection import select_trial
 
@@ -59,7 +59,7 @@ def audit(
         found = _run(memory, options, as_json=as_json)
     compared = None if other is None else compare_audits(memory.audits, record, found, other.number)
     if as_json:
-        values = audit_values(found)
+        values = audit_values(found) | {"data_note": data_note(record)}
         if other is not None and compared is not None:
             values["comparison"] = {"with": other.number, "radii": comparison_values(compared)}
         write_json(values)

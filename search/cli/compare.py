@@ -36,7 +36,7 @@ def compare(
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
-    from search.cli.data_notes import print_data_note
+    from search.cli.data_notes import data_note, print_data_note
     from search.cli.study_names import study_name
     from spaces.errors import SpecError
 
@@ -52,7 +52,7 @@ def compare(
         key = stored_audit_key(snapshot, reference, n_examples=images, is_quick=quick)
     info = reference_comparison_info(snapshot, reference, key=key)
     if as_json:
-        write_json(comparison_values(info))
+        write_json(comparison_values(info) | {"data_note": data_note(snapshot.study)})
         return
     print_comparison(results(), name, info)
     print_data_note(results(), snapshot.study)

@@ -30,7 +30,7 @@ def reference(
 ) -> None:
     """Audit the models of a family in a study; the same command again goes on where it stopped."""
     from search.bootstrap import open_memory
-    from search.cli.data_notes import print_data_note
+    from search.cli.data_notes import data_note, print_data_note
     from search.cli.reference_table import print_references, reference_values
     from search.cli.study_names import study_name
     from search.reference_setup import ReferenceOptions
@@ -42,7 +42,7 @@ def reference(
     )
     records = _run(memory, options, quiet=as_json)
     if as_json:
-        write_json([reference_values(record) for record in records])
+        write_json([reference_values(record) | {"data_note": data_note(options.study)} for record in records])
         return
     print_references(results(), records)
     print_data_note(results(), options.study)

@@ -1,5 +1,6 @@
 """What `audit`, `reference` and `compare` have in common, with models in NumPy."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import search.audit
+from storage.records import StudyRecord
 from tests.search.cli.running import Ran, make_runner
 from tests.search.cli.short_audits import FAMILY, install, store_study
 
@@ -60,3 +62,18 @@ def test_sigterm_stops_like_ctrl_c(
     assert "the same command goes on" in stopped.errors
     monkeypatch.setattr(search.audit, "run_step", run_step)
     assert run(*command).code == 0
+
+
+@each_command
+def test_json_has_the_note_of_the_data(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    assert _noted(run(*command, "--json")) is None
+    monkeypatch.setattr(StudyRecord, "data_note", property(lambda _: "a part of the digits"))
+    assert _noted(run(*command, "--json")) == "a part of the digits"
+
+
+def _noted(ran: Ran) -> str | None:
+    assert ran.code == 0
+    values = json.loads(ran.output)
+    return (values[0] if isinstance(values, list) else values)["data_note"]
