@@ -65,7 +65,7 @@ def _audited_table(info: AuditsInfo) -> str:
     clean = ("clean accuracy (95% interval)", "clean, whole test split")
     head = ["trial", "test examples", "attacks", *clean, "started", "checks that fired"]
     has_suspects = any(audit.is_suspect for audit in info.audits)
-    caption = with_suspect_note("The newest audit of every audited trial", has_suspects=has_suspects)
+    caption = with_suspect_note("The newest finished audit of every audited trial", has_suspects=has_suspects)
     return table(caption, head, rows, is_numeric=False)
 
 

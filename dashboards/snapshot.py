@@ -77,9 +77,20 @@ class StudySnapshot:
 
     @property
     def latest_audits(self) -> dict[int, AuditRecord]:
-        """Trial number -> its newest audit, finished or not, by ascending number."""
-        newest = {record.number: record for record in self.audits}
+        """Trial number -> its newest finished audit, or the newest begun where none is, by ascending number."""
+        newest = {record.number: record for record in sorted(self.audits, key=_is_checked)}
         return {number: newest[number] for number in sorted(newest)}
+
+    @property
+    def checked_audits(self) -> dict[int, tuple[AuditRecord, ...]]:
+        """Trial number -> its finished audits, oldest first; of those with equal options the newest alone."""
+        newest: dict[tuple[int, object, bool], AuditRecord] = {}
+        for record in filter(_is_checked, self.audits):
+            options = record.number, record.settings.get("images"), record.is_quick
+            newest.pop(options, None)  # so that the newer one stands last
+            newest[options] = record
+        numbers = sorted({record.number for record in newest.values()})
+        return {number: tuple(item for item in newest.values() if item.number == number) for number in numbers}
 
     def latest_audits_like(self, other: AuditedModel) -> dict[int, AuditRecord]:
         """Return trial number -> its newest finished audit of another audit's examples, radii and attacks."""
@@ -125,3 +136,7 @@ class StudySnapshot:
             f"study {self.study.name!r} has no trial {number}; it has {len(self.trials)} trials"
             + (f", numbered up to {max(trial.number for trial in self.trials)}." if self.trials else ".")
         )
+
+
+def _is_checked(record: AuditRecord) -> bool:
+    return record.checks is not None

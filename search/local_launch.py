@@ -31,7 +31,7 @@ class LocalOptions:
         storage: database URL or SQLite path.
         n_workers: processes.
         data_dir: where data sets are looked for first.
-        sampler: a name of `search.sampling.SAMPLERS`.
+        sampler: a name of `search.samplers.SAMPLERS`.
         keep_all: keep the models that left the front too.
     """
 
@@ -50,8 +50,7 @@ def check_worker_count(storage: str, n_workers: int) -> None:
     """Check that a database bears so many workers; it need not exist yet.
 
     Raises:
-        SetupError: it is an SQLite file and they are too many.
-        StorageError: the database's name is empty.
+        SetupError: its name is empty or of another kind of database, or it is an SQLite file and they are too many.
     """
     url = normalize_url(storage)
     if url.startswith("sqlite") and n_workers > MAX_SQLITE_WORKERS:

@@ -170,8 +170,7 @@ def check_cluster(cluster: RayCluster, options: RayOptions) -> list[Node]:
     """Check that a cluster fits the options of a launch as it is now, and return its nodes.
 
     Raises:
-        SetupError: something is missing, or there are too many workers for the database.
-        StorageError: the database's name is empty.
+        SetupError: something is missing, the database's name among it, or there are too many workers for the database.
     """
     check_worker_count(options.storage, options.n_workers)
     nodes = cluster.nodes()

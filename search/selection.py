@@ -8,7 +8,7 @@ from spaces.errors import SelectionError
 from spaces.objectives import losses, reference_losses
 from spaces.pareto import knee
 from spaces.spec_files import parse_spec
-from storage.records import TrialRecord, TrialState
+from storage.records import MAX_INTEGER, TrialRecord, TrialState
 from storage.repository import Repository
 
 _FORMS = "knee, best:<objective> or trial:<number>"
@@ -56,8 +56,8 @@ def select_trial(repository: Repository, study: str, selection: str) -> TrialRec
 def _select(repository: Repository, study: str, selection: str, *, forms: str) -> TrialRecord:
     record = repository.get_study(study)
     kind, _, argument = selection.partition(":")
-    if kind == "trial" and argument.isdigit():
-        return _complete(repository.trial(record.id, int(argument)), study)
+    if kind == "trial" and argument.isascii() and argument.isdecimal():
+        return _complete(repository.trial(record.id, _trial_number(argument)), study)
     objectives = parse_spec(record.spec, source=f"stored study {study!r}").objective_values()
     names = [objective.name for objective in objectives]
     if selection != "knee" and not (kind == "best" and argument in names):
@@ -69,6 +69,13 @@ def _select(repository: Repository, study: str, selection: str, *, forms: str) -
     if selection == "knee":
         return front[knee(points, reference_losses(objectives))]
     return front[int(np.argmin(points[:, names.index(argument)]))]
+
+
+def _trial_number(digits: str) -> int:
+    # Its length first: Python refuses to read thousands of digits.
+    if len(digits) > len(str(MAX_INTEGER)) or int(digits) > MAX_INTEGER:
+        raise SelectionError(f"a trial's number is at most {MAX_INTEGER}; got {digits[:50]!r}.")
+    return int(digits)
 
 
 def _empty_front(study: str) -> SelectionError:

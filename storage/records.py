@@ -9,6 +9,8 @@ from typing import Any
 from spaces.candidate import Candidate
 from spaces.measurement import Measurement
 
+MAX_INTEGER = 2**31 - 1  # of the databases' columns
+
 
 class TrialState(StrEnum):
     """Where a trial stands.

@@ -15,6 +15,8 @@ from storage.study_rows import lock_study, study_row
 from storage.transactions import Transactions
 
 MAX_SQLITE_WORKERS = 8
+# A worker that was not seen for so long is not counted as alive: by default its trial may be taken over then.
+ALIVE_WITHIN_S = 60.0
 
 
 class WorkerState(StrEnum):

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spaces.errors import SpecError
-from storage.records import TrialState
+from storage.records import MAX_INTEGER, TrialState
 
-_MAX_INTEGER = 2**31 - 1  # of the databases' columns
-_DIGITS = len(str(_MAX_INTEGER))
+_DIGITS = len(str(MAX_INTEGER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class Parameter:
 
 
 def integer(
-    name: str, description: str, *, least: int = 0, most: int = _MAX_INTEGER, in_path: bool = False, default: Any = None
+    name: str, description: str, *, least: int = 0, most: int = MAX_INTEGER, in_path: bool = False, default: Any = None
 ) -> Parameter:
     """Return a parameter that is a whole number within bounds."""
 

@@ -11,9 +11,7 @@ from storage.reference_models import ReferenceRepository
 from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.rungs import RungRepository
-from storage.workers import WorkerRepository
-
-ALIVE_WITHIN_S = 60.0  # the lease of a worker that says nothing else
+from storage.workers import ALIVE_WITHIN_S, WorkerRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Measured(Answer):
     epochs: int
     seed: int
     checks: list[Check]
-    masking_suspect: bool
+    masking_suspect: bool = Field(description="Whether one of these checks fired; an audit tells its own.")
     withheld_reason: str | None
 
     @classmethod

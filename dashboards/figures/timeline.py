@@ -45,7 +45,8 @@ def plot_timeline(info: TimelineInfo) -> go.Figure:
             )
         )
     figure.update_xaxes(type="date", title={"text": "time (UTC)"})
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=list(reversed(info.workers)), ticks="")
+    rows = [as_plot_text(worker) for worker in reversed(info.workers)]
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=rows, ticks="")
     figure.update_layout(barmode="overlay", bargap=0.35, legend={"y": -0.35}, hovermode="closest")
     subtitle = (
         f"the newest {len(info.spans)} trials; {info.n_earlier:,} earlier ones left out" if info.n_earlier else None

@@ -53,7 +53,7 @@ class AuditComparisonInfo:
 
 
 def audit_comparison_info(snapshot: StudySnapshot) -> AuditComparisonInfo:
-    """Compare the newest audit of every trial with that of the 8-bit baseline, where both attack the same examples."""
+    """Compare every trial's newest finished audit with the 8-bit baseline's, where both attack the same examples."""
     audits, fired = snapshot.latest_audits, fired_checks(snapshot)
     baseline = next((number for number in snapshot.baselines if number in audits), None)
     others = [record for number, record in audits.items() if number != baseline]

@@ -98,7 +98,7 @@ def audit_curves_info(
 
 
 def _audits(snapshot: StudySnapshot) -> dict[int, AuditRecord]:
-    """Return trial number -> newest audit, of measured trials with an L-inf attack."""
+    """Return trial number -> newest finished audit, of measured trials with an L-inf attack."""
     measurements = snapshot.measurements
     return {
         number: record

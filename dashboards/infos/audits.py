@@ -1,4 +1,4 @@
-"""The newest audit of every audited trial: worst cases with intervals, each attack alone, checks that fired."""
+"""Every audited trial's newest finished audit: worst cases with intervals, each attack alone, checks that fired."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,10 @@ from storage.audits import AuditRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSummary:
-    """One trial's newest audit.
+    """One trial's newest finished audit, or the newest begun where none is finished.
 
     Attributes:
-        is_suspect: whether a check of the trial or of the audit fired.
+        is_suspect: whether a check of the trial or of one of its audits fired.
         n_examples: test examples.
         has_all_attacks: whether every planned attack is stored; else the worst cases may still fall.
         n_attacks, n_planned: attacks that are stored, and that the audit is to have.
@@ -25,7 +25,7 @@ class AuditSummary:
         whole_test: clean predictions on the whole test split; None where a version before did not count them.
         worst_cases: by norm, of the norms that were attacked.
         attacks: in the order in which they were run, both norms.
-        fired: the audit's own checks that fired; None where they are not computed yet.
+        fired: this audit's own checks that fired; None where they are not computed yet.
         started_at: in UTC.
     """
 
@@ -79,7 +79,7 @@ class AuditsInfo:
 
 
 def audits_info(snapshot: StudySnapshot) -> AuditsInfo:
-    """Collect the newest audit of every audited trial."""
+    """Collect the newest finished audit of every audited trial."""
     fired = fired_checks(snapshot)
     audits = tuple(
         _summary(record, is_baseline=number in snapshot.baselines, is_suspect=number in fired)

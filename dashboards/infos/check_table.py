@@ -9,7 +9,7 @@ from spaces.check_result import CheckResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckTableRow:
-    """One trial on which a check fired, in the search or in its newest audit.
+    """One trial on which a check fired, in the search or in its audits.
 
     Attributes:
         fired: the check that fired, or None, in each column.  # [n_checks]

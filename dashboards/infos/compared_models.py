@@ -57,7 +57,8 @@ class ComparedModel:
     Attributes:
         label: the trial's number behind #, or the reference's name.
         number: of the trial; None for the reference.
-        fired: checks that fired, on the search's figures or in this audit.
+        fired: checks that fired: of a trial in the search or in any of its audits that count, of a reference in the
+            audit that is compared.
         is_checked: whether the audit's checks are computed; an audit that was interrupted before them has none.
         clean_interval: 95% Wilson interval of `clean_accuracy`, which is that of the attacked test examples.
         clean_comparison: of the clean predictions of the attacked test examples with the reference's; None for itself.

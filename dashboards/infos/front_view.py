@@ -43,9 +43,9 @@ def front_view_info(
     details = view.details
     measured = [trial for trial in view.trials if trial.is_measured]
     shown = [trial for trial in measured if _is_within(trial, ranges or {})]
-    special = {*details.front_numbers, *details.baselines, *chosen}
-    drawn = _thinned(shown, objectives, kept=special)
     fired = fired_checks(details)
+    special = {*details.front_numbers, *details.baselines, *chosen, *fired}
+    drawn = _thinned(shown, objectives, kept=special)
     records = {trial.number: trial for trial in details.trials}
     points = tuple(
         detailed_point(records[trial.number], details, objectives, fired.get(trial.number, ()))
@@ -123,7 +123,8 @@ def _thinned(
 
 
 def _brief_point(trial: TrialSummary, objectives: tuple[Objective, ...], fired: tuple[FiredCheck, ...]) -> FrontPoint:
-    number = marked_number(trial.number, is_suspect=trial.is_suspect)
+    is_suspect = trial.is_suspect or bool(fired)  # the checks of the search in brief, or those of audits
+    number = marked_number(trial.number, is_suspect=is_suspect)
     values = [f"{metric_title(item.name)}: {format_metric(item.name, trial.metrics[item.name])}" for item in objectives]
     return FrontPoint(
         number=trial.number,
@@ -132,7 +133,7 @@ def _brief_point(trial: TrialSummary, objectives: tuple[Objective, ...], fired: 
         is_on_front=False,
         baseline_position=None,
         fired=fired,
-        has_fired=trial.is_suspect,
+        has_fired=is_suspect,
         hover=(f"trial {number}{'' if trial.is_feasible else ', infeasible'}", *values, "click for its layers"),
     )
 

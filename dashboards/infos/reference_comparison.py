@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dashboards.fired_checks import Suite, fired_of
+from dashboards.fired_checks import FiredCheck, Suite, fired_checks, fired_of
 from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import audit_options
 from dashboards.snapshot import StudySnapshot
@@ -19,7 +19,6 @@ from spaces.audit import (
     surviving,
     white_box,
 )
-from spaces.check_result import CheckResult
 from spaces.errors import SelectionError
 from spaces.norms import Norm
 from spaces.statistics import paired_interval, wilson_interval
@@ -48,13 +47,14 @@ def reference_comparison_info(snapshot: StudySnapshot, name: str, *, key: str | 
     """
     reference = _find(snapshot, name, key)
     audits, measurements = snapshot.latest_audits_like(reference), snapshot.measurements
+    fired = fired_checks(snapshot)
     numbers = [number for number in snapshot.front_numbers if number in audits]
     models = [
         _row(
             audits[number],
             label=f"#{number}",
             number=number,
-            search_checks=measurements[number].checks,
+            fired=fired.get(number, ()),
             size_bytes=measurements[number].size_bytes,
             reference=reference,
         )
@@ -65,7 +65,7 @@ def reference_comparison_info(snapshot: StudySnapshot, name: str, *, key: str | 
             reference,
             label=reference.name,
             number=None,
-            search_checks=(),
+            fired=fired_of(Suite.AUDIT, reference.checks or ()),
             size_bytes=reference.size_bytes,
             reference=None,
         ),
@@ -113,7 +113,7 @@ def _row(
     *,
     label: str,
     number: int | None,
-    search_checks: Sequence[CheckResult],
+    fired: Sequence[FiredCheck],
     size_bytes: int,
     reference: AuditedModel | None,
 ) -> ComparedModel:
@@ -121,7 +121,7 @@ def _row(
     return ComparedModel(
         label=label,
         number=number,
-        fired=fired_of(Suite.SEARCH, search_checks) + fired_of(Suite.AUDIT, audit.checks or ()),
+        fired=tuple(fired),
         is_checked=audit.checks is not None,
         size_bytes=size_bytes,
         clean_accuracy=clean,

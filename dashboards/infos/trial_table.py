@@ -17,7 +17,7 @@ class TrialTableRow:
     """One trial of the front.
 
     Attributes:
-        is_suspect: whether a check of the measurement or of the newest audit fired.
+        is_suspect: whether a check of the measurement or of the audits fired.
         values: in the metrics' own units.  # [n_objectives]
         worst_case: accuracy at every radius of the study's grid.  # [n_epsilons]
         mean_weight_bits: over the layers, each counted once whatever its size.

@@ -20,8 +20,9 @@ from dashboards.infos import (
 from dashboards.labels import format_accuracy, format_duration
 from dashboards.pages.parts import Content, facts, figure_card, for_page, note, section, switch, table
 from dashboards.pages.places import Place, trial_path
-from dashboards.pages.source import ALIVE_WITHIN_S, StudySource
+from dashboards.pages.source import StudySource
 from storage.records import TrialState
+from storage.workers import ALIVE_WITHIN_S
 
 _OVERS = {Over.TIME.value: "time", Over.TRIALS.value: "trials", Over.REVISION.value: "revisions"}
 _MOST_ROWS = 100

@@ -9,8 +9,9 @@ from dash.development.base_component import Component
 from dashboards.pages import front_page, layers_page, progress_page, studies_page, trial_page
 from dashboards.pages.parts import aria, note
 from dashboards.pages.places import Page, Place, is_home, parse_place, study_path
-from dashboards.pages.source import ALIVE_WITHIN_S, StudySource
+from dashboards.pages.source import StudySource
 from spaces.errors import SearchError
+from storage.workers import ALIVE_WITHIN_S
 
 INDEX = """<!doctype html>
 <html lang="en">

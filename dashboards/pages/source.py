@@ -17,9 +17,6 @@ from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
 from storage.reference_models import ReferenceRecord
 from storage.trial_summaries import TrialSummary
 
-# A worker that was not seen for so long is not counted as alive, as its trial may be taken over then.
-ALIVE_WITHIN_S = 60.0
-
 _AUDITS_FOR_S = 20.0
 _MOST_IN_IMPORTANCE = 1000
 

@@ -7,7 +7,8 @@ from dashboards.infos.study_list import StudyLine, study_lines
 from dashboards.labels import format_duration
 from dashboards.pages.parts import aria, facts, note
 from dashboards.pages.places import study_path
-from dashboards.pages.source import ALIVE_WITHIN_S, StudySource
+from dashboards.pages.source import StudySource
+from storage.workers import ALIVE_WITHIN_S
 
 
 def layout(source: StudySource) -> list[Component]:

@@ -7,6 +7,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from dashboards.figures import plot_attack_curves, plot_layer_bytes, plot_training_curve
+from dashboards.fired_checks import fired_checks
 from dashboards.infos import RobustnessCurvesInfo, layer_bytes_info, robustness_curves_info, training_curve_info
 from dashboards.infos.training_curve import TrainingCurveInfo
 from dashboards.labels import (
@@ -45,7 +46,7 @@ def layout(source: StudySource, place: Place) -> list[Component]:
             [_neighbours(snapshot, number, prefix=services.prefix), export_dialog.opener(services.exports, files)],
             className="controls spread",
         ),
-        section("values", "Result", _outcome(snapshot, trial)),
+        section("values", "Result", outcome(snapshot, trial)),
         figure_card("curve", "Training"),
         section("layers", "Layer by layer", trial_tables.layers(trial)),
         figure_card("trial-bytes", "Where the bytes are"),
@@ -98,8 +99,8 @@ def register(app: Dash, source: StudySource) -> None:
     export_dialog.register(app, source)
 
 
-def _outcome(snapshot: StudySnapshot, trial: TrialRecord) -> Component:
-    fired = trial.measurement is not None and trial.measurement.masking_suspect
+def outcome(snapshot: StudySnapshot, trial: TrialRecord) -> Component:
+    """Return what became of the trial, as facts."""
     state = trial.state.value
     if trial.state is TrialState.COMPLETE:
         on_front = ", on the front" if trial.number in snapshot.front_numbers else ""
@@ -114,7 +115,7 @@ def _outcome(snapshot: StudySnapshot, trial: TrialRecord) -> Component:
         items += [
             (metric_title_with_direction(name), format_metric(name, trial.measurement.metric(name))) for name in names
         ]
-        if fired:
+        if trial.number in fired_checks(snapshot):
             items.append(("masking suspect", "yes: a check fired, see below"))
     constraints = snapshot.spec.constraint_values()
     for constraint, violation in zip(constraints, trial.violations, strict=False):

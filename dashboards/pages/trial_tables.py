@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dash.development.base_component import Component
 
+from dashboards.fired_checks import Suite, all_checks
 from dashboards.infos.comparison import layer_bytes
 from dashboards.labels import format_accuracy, format_check, format_jr_weight, norm_title, radius_labels
 from dashboards.pages.parts import Content, note, table
@@ -33,10 +34,9 @@ def layers(trial: TrialRecord) -> Component:
 
 
 def checks(snapshot: StudySnapshot, trial: TrialRecord) -> list[Component]:
-    """Return every check of the search and of the newest audit, those that fired marked."""
+    """Return every check of the search and of the audits, those that fired marked."""
     found = [("search", check) for check in (trial.measurement.checks if trial.measurement else ())]
-    audit = snapshot.latest_audits.get(trial.number)
-    found += [("audit", check) for check in ((audit.checks if audit else None) or ())]
+    found += [("audit", check) for check in all_checks(snapshot).get((trial.number, Suite.AUDIT), ())]
     if not found:
         return [note("The trial has no checks, as it was not measured.")]
     found.sort(key=lambda item: item[1].passed)  # what fired stands first
@@ -54,10 +54,10 @@ def checks(snapshot: StudySnapshot, trial: TrialRecord) -> list[Component]:
 
 
 def audits(snapshot: StudySnapshot, number: int) -> list[Component]:
-    """Return the newest audit of the trial: worst cases on test examples, by norm and radius."""
+    """Return the newest finished audit of the trial: worst cases on test examples, by norm and radius."""
     record = snapshot.latest_audits.get(number)
     if record is None:
-        command = f"python -m search audit --study {snapshot.study.name} --trial {number}"
+        command = f"python -m search audit --study {snapshot.study.name} --select trial:{number}"
         return [note(f"Not audited. An audit attacks the stored model for minutes, on test examples: {command}")]
     parts: list[Component] = []
     for norm in norms_of(record.attacks):

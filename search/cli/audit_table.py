@@ -152,7 +152,7 @@ def _check_note(checks: Sequence[CheckResult] | None) -> str:
         return "masking checks: not computed; they come after all attacks, run the audit again to go on with it"
     n_fired = sum(not check.passed for check in checks)
     if not n_fired:
-        return "no masking check fired"
+        return "no masking check fired in this audit"
     count = "1 masking check" if n_fired == 1 else f"{n_fired} masking checks"
     return (
         f"{count} fired: the model may be less robust than these figures say; docs/checks.md tells what each means "

@@ -8,6 +8,7 @@ import typer
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from search.bootstrap import Memory
@@ -35,23 +36,25 @@ def compare(
     from dashboards.reading import read_snapshot
     from search.bootstrap import open_memory
     from search.cli.compare_table import comparison_values, print_comparison
-    from search.cli.data_notes import print_data_note
+    from search.cli.data_notes import data_note, print_data_note
+    from search.cli.study_names import study_name
     from spaces.errors import SpecError
 
     if quick and images is None:
         raise SpecError("--quick chooses audits together with --images N; give that too, or leave --quick out.")
+    name = study_name(study)
     memory = open_memory(storage)
     key = None
     if images is not None and not show:
-        key = _audit_missing(memory, study, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
-    snapshot = read_snapshot(memory.repository, study).with_audits(memory.audits).with_references(memory.references)
+        key = _audit_missing(memory, name, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits).with_references(memory.references)
     if images is not None and show:
         key = stored_audit_key(snapshot, reference, n_examples=images, is_quick=quick)
     info = reference_comparison_info(snapshot, reference, key=key)
     if as_json:
-        write_json(comparison_values(info))
+        write_json(comparison_values(info) | {"data_note": data_note(snapshot.study)})
         return
-    print_comparison(results(), study, info)
+    print_comparison(results(), name, info)
     print_data_note(results(), snapshot.study)
 
 
@@ -73,7 +76,7 @@ def _audit_missing(
     display = ReferenceDisplay(console, what=reference)
     key = None
     try:
-        with display:
+        with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
                 if audit.model.name == reference:
                     key = audit.auditor.run().key

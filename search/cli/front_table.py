@@ -12,11 +12,11 @@ from dashboards.infos.hypervolume import hypervolume_info
 from dashboards.infos.trial_table import TrialTableInfo, TrialTableRow, trial_table_info
 from dashboards.labels import SUSPECT_NOTE, format_jr_weight
 from dashboards.snapshot import StudySnapshot
-from search.cli.data_notes import print_data_note
+from search.cli.data_notes import data_note, print_data_note
 from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from spaces.objectives import METRICS
-from storage.records import TrialRecord, TrialState
+from storage.records import StudyRecord, TrialRecord, TrialState
 
 # So that a table fits 80 columns.
 _SHORT_HEADINGS = {"clean_accuracy": "clean", "robust_accuracy": "robust", "size_bytes": "bytes", "ram_bytes": "RAM"}
@@ -108,17 +108,18 @@ def _mean_bits(row: TrialTableRow) -> str:
 
 def front_values(snapshot: StudySnapshot) -> list[dict[str, Any]]:
     """Return the trials of the front as JSON values."""
-    fired, is_synthetic = fired_checks(snapshot), snapshot.study.is_synthetic
+    fired = fired_checks(snapshot)
     return [
-        _trial_values(snapshot.trial(number), is_synthetic=is_synthetic, is_suspect=number in fired)
+        _trial_values(snapshot.study, snapshot.trial(number), is_suspect=number in fired)
         for number in snapshot.front_numbers
     ]
 
 
-def _trial_values(trial: TrialRecord, *, is_synthetic: bool, is_suspect: bool) -> dict[str, Any]:
+def _trial_values(study: StudyRecord, trial: TrialRecord, *, is_suspect: bool) -> dict[str, Any]:
     return {
         "number": trial.number,
-        "is_synthetic": is_synthetic,
+        "is_synthetic": study.is_synthetic,
+        "data_note": data_note(study),
         "state": trial.state.value,
         "is_feasible": trial.is_feasible,
         "masking_suspect": is_suspect,
@@ -133,10 +134,10 @@ def _trial_values(trial: TrialRecord, *, is_synthetic: bool, is_suspect: bool) -
 
 def csv_rows(snapshot: StudySnapshot) -> list[list[str]]:
     """Return a header and one row a trial of the front: number, metrics, mark, worst cases, every layer's choices."""
-    fired, is_synthetic = fired_checks(snapshot), snapshot.study.is_synthetic
+    fired, study = fired_checks(snapshot), snapshot.study
     trials = [snapshot.trial(number) for number in snapshot.front_numbers]
     measured = [(trial, trial.measurement) for trial in trials if trial.measurement is not None]
-    header = ["trial", "is_synthetic", *METRICS, "masking_suspect"]
+    header = ["trial", "is_synthetic", "data_note", *METRICS, "masking_suspect"]
     if not measured:
         return [header]
     first, measurement = measured[0]
@@ -145,7 +146,8 @@ def csv_rows(snapshot: StudySnapshot) -> list[list[str]]:
     header += [f"{layer}.{field}" for layer in layers for field in ("weight_bits", "activation_bits", "jr_weight")]
     rows = [header]
     for trial, figures in measured:
-        row = [str(trial.number), str(is_synthetic).lower(), *(repr(getattr(figures, name)) for name in METRICS)]
+        row = [str(trial.number), str(study.is_synthetic).lower(), study.data_note]
+        row += [repr(getattr(figures, name)) for name in METRICS]
         row.append(str(trial.number in fired).lower())
         row += [repr(value) for value in figures.worst_case]
         for layer in layers:

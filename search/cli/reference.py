@@ -7,6 +7,7 @@ import typer
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from search.bootstrap import Memory
@@ -29,17 +30,19 @@ def reference(
 ) -> None:
     """Audit the models of a family in a study; the same command again goes on where it stopped."""
     from search.bootstrap import open_memory
-    from search.cli.data_notes import print_data_note
+    from search.cli.data_notes import data_note, print_data_note
     from search.cli.reference_table import print_references, reference_values
+    from search.cli.study_names import study_name
     from search.reference_setup import ReferenceOptions
 
+    name = study_name(study)
     memory = open_memory(storage)
     options = ReferenceOptions(
-        study=memory.repository.get_study(study), family=model, data_dir=data_dir, images=images, quick=quick
+        study=memory.repository.get_study(name), family=model, data_dir=data_dir, images=images, quick=quick
     )
     records = _run(memory, options, quiet=as_json)
     if as_json:
-        write_json([reference_values(record) for record in records])
+        write_json([reference_values(record) | {"data_note": data_note(options.study)} for record in records])
         return
     print_references(results(), records)
     print_data_note(results(), options.study)
@@ -53,7 +56,7 @@ def _run(memory: "Memory", options: "ReferenceOptions", *, quiet: bool) -> "list
     display = ReferenceDisplay(console, what=options.family)
     records = []
     try:
-        with display:
+        with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
                 display.rename(audit.model.title)
                 records.append(audit.auditor.run())

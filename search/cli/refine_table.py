@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.labels import SUSPECT_NOTE, marked_number
+from search.cli.data_notes import data_note
 from search.cli.fitted_tables import print_table
 from search.cli.synthetic import synthetic_warning
 from search.refined import RefinedCandidate, RefinedGroup
@@ -44,6 +45,7 @@ def refined_values(study: StudyRecord, groups: Sequence[RefinedGroup]) -> dict[s
     return {
         "study": study.name,
         "is_synthetic": study.is_synthetic,
+        "data_note": data_note(study),
         "groups": [
             {
                 "epochs": group.epochs,

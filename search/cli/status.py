@@ -48,13 +48,14 @@ def status(
 def status_values(snapshot: "StudySnapshot") -> dict[str, Any]:
     """Return how far a study is, as JSON values."""
     from dashboards.fired_checks import fired_checks
+    from search.cli.data_notes import data_note
     from storage.records import TrialState
 
     latest = snapshot.revisions[-1]
     return {
         "name": snapshot.study.name,
         "is_synthetic": snapshot.study.is_synthetic,
-        "data_note": snapshot.study.data_note,
+        "data_note": data_note(snapshot.study),
         "trial_budget": snapshot.spec.budget.trials,
         "trials": {state.value: snapshot.count(state) for state in TrialState},
         "revision": latest.revision,

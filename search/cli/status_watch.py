@@ -17,11 +17,11 @@ from search.cli.front_table import front_tables
 from spaces.errors import StorageError
 from storage.records import TrialState
 from storage.study_progress import StudyProgress
+from storage.workers import ALIVE_WITHIN_S
 
 if TYPE_CHECKING:
     from search.bootstrap import Memory
 
-_ALIVE_WITHIN_S = 60.0
 _BAR_WIDTH = 40
 
 
@@ -86,7 +86,7 @@ def _look(memory: "Memory", name: str) -> tuple[StudyProgress, int, int]:
     """Return a study's progress, its workers alive and its budget."""
     study = memory.repository.get_study(name)
     (progress,) = [item for item in memory.repository.progress() if item.study.id == study.id]
-    alive = memory.workers.count_alive(within_s=_ALIVE_WITHIN_S)
+    alive = memory.workers.count_alive(within_s=ALIVE_WITHIN_S)
     return progress, alive.get(study.id, 0), int(study.spec["budget"]["trials"])
 
 

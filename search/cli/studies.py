@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.consoles import results, write_json
+from search.cli.data_notes import data_note, print_data_notes
 from search.cli.fitted_tables import print_table
 from search.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 from search.cli.synthetic import MARK
@@ -23,6 +24,7 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
             "name": snapshot.study.name,
             "data": snapshot.study.data["name"],
             "is_synthetic": snapshot.study.is_synthetic,
+            "data_note": data_note(snapshot.study),
             "complete": snapshot.count(TrialState.COMPLETE),
             "stopped": snapshot.count(TrialState.STOPPED),
             "failed": snapshot.count(TrialState.FAILED),
@@ -45,3 +47,4 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, as_json: JsonOption = Fals
         counts = [str(row[key]) for key in ("complete", "stopped", "failed", "front_size")]
         table.add_row(Text(str(row["name"])), Text(data), *counts, f"{row['hypervolume']:.5g}")
     print_table(results(), table)
+    print_data_notes(results(), [snapshot.study for snapshot in snapshots])

@@ -12,11 +12,10 @@ from storage.records import StudyRecord, TrialRecord
 from storage.repository import Repository
 from storage.sql import open_engine
 from storage.trial_feed import TrialFeed
-from storage.workers import WorkerRepository, WorkerState
+from storage.workers import ALIVE_WITHIN_S, WorkerRepository, WorkerState
 
 _LOOK_EVERY_S = 2.0
 _TELL_EVERY_S = 60.0
-_ALIVE_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ class StudyWatch:
 
     def pace(self, standing: Standing) -> Pace:
         """Return how fast the workers are."""
-        alive = self._study.workers.alive(self._study.study_id, within_s=_ALIVE_WITHIN_S)
+        alive = self._study.workers.alive(self._study.study_id, within_s=ALIVE_WITHIN_S)
         n_trained, elapsed_s = standing.trained - self._n_at_start, self._clock() - self._began_s
         n_left = standing.budget - standing.trained
         return Pace(

@@ -196,6 +196,7 @@ def make_audit(
     checks: Sequence[CheckResult] | None = (),
     n_planned: int | None = None,
     images: int = 4,
+    is_quick: bool = False,
     whole_test: CleanCount | None = None,
 ) -> AuditRecord:
     """Return an audit of as many examples as `right` has letters; its `images` only tell settings apart."""
@@ -205,7 +206,7 @@ def make_audit(
         study_id=1,
         number=number,
         key="k" * 64,
-        settings={"n_attacks": n_attacks, "quick": False, "images": images},
+        settings={"n_attacks": n_attacks, "quick": is_quick, "images": images},
         is_right=np.array([flag == "1" for flag in right]),
         whole_test=whole_test,
         attacks=tuple(attacks),

@@ -1,5 +1,6 @@
 """What is shown of audits, against numbers worked out by hand on four images."""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -58,6 +59,15 @@ def test_newest_audit_of_each_trial_is_summed_up(audited: StudySnapshot) -> None
     assert third.worst_cases == ()
     assert info.norms == (Norm.LINF, Norm.L2)
     assert info.epsilons(Norm.L2) == (0.5, 1.0)
+
+
+def test_finished_audit_is_shown_until_a_newer_one_is_finished(audited: StudySnapshot) -> None:
+    begun, smaller = make_audit(0, [PGD], checks=None, n_planned=3), make_audit(0, [PGD], images=2)
+    again = replace(audited, audits=(*audited.audits, begun))
+    assert audits_info(again).audits[0].n_attacks == 3
+    assert [curve.number for curve in audit_curves_info(again).curves] == [0, 2]
+    first = audits_info(replace(again, audits=(*again.audits, smaller))).audits[0]
+    assert (first.n_attacks, first.fired, first.is_suspect) == (1, (), True)
 
 
 def test_study_without_audits_says_how_to_make_one() -> None:

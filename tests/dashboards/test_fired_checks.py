@@ -1,9 +1,11 @@
 """A trial on which a check fired is marked wherever it is shown, and the checks are told."""
 
+import json
 from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
+from plotly.utils import PlotlyJSONEncoder
 
 from dashboards import (
     plot_attack_curves,
@@ -23,7 +25,9 @@ from dashboards.infos import (
     trial_table_info,
 )
 from dashboards.labels import SUSPECT_NOTE
+from dashboards.pages import trial_page, trial_tables
 from dashboards.snapshot import StudySnapshot
+from storage.audits import AuditRecord
 from tests.dashboards.builders import (
     make_audit,
     make_check,
@@ -38,13 +42,14 @@ SATURATED = make_check("saturated_activations", 0.3125, 0.25)
 RANDOM = make_check("deterministic", 0.001, 0.0, is_precondition=True)
 GAP = make_check("search_against_audit", 0.07, 0.05)
 FINE = make_check("gradients_alive", 0.0, 0.01, passed=True)
+PGD = make_outcome("pgd", ("1100", "1000"))
 LINE = "check fired: saturated_activations 0.312, bound 0.25"
 
 
 @pytest.fixture
 def suspects() -> StudySnapshot:
-    """Trial 0 fired in the search, trial 2 in its newest audit, trial 1 in an older audit only."""
-    attacks = [make_outcome("pgd", ("1100", "1000"))]
+    """Trial 0 fired in the search, trial 2 in its audit, trial 1 in an audit that a newer one has replaced."""
+    attacks = [PGD]
     return make_snapshot(
         [
             make_trial(0, measurement=make_measurement(checks=[FINE, SATURATED])),
@@ -55,18 +60,61 @@ def suspects() -> StudySnapshot:
         revisions=[make_revision(0, None, 0.0, 0), make_revision(1, 0, 1.0, 1)],
         audits=[
             make_audit(1, attacks, checks=[GAP]),
-            make_audit(1, attacks, checks=None),
+            make_audit(1, attacks, checks=[FINE]),
             make_audit(2, attacks, checks=[FINE, GAP]),
         ],
     )
 
 
-def test_newest_audit_and_measurement_decide_what_fired(suspects: StudySnapshot) -> None:
+def test_audits_and_measurement_decide_what_fired(suspects: StudySnapshot) -> None:
     assert fired_checks(suspects) == {
         0: (FiredCheck(suite=Suite.SEARCH, check=SATURATED),),
         2: (FiredCheck(suite=Suite.AUDIT, check=GAP),),
     }
-    assert list(all_checks(suspects)) == [(0, Suite.SEARCH), (1, Suite.SEARCH), (2, Suite.SEARCH), (2, Suite.AUDIT)]
+    assert list(all_checks(suspects)) == [
+        (0, Suite.SEARCH),
+        (1, Suite.SEARCH),
+        (1, Suite.AUDIT),
+        (2, Suite.SEARCH),
+        (2, Suite.AUDIT),
+    ]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        make_audit(2, [], checks=None, n_planned=3),
+        make_audit(2, [], checks=None, n_planned=3, images=9),
+        make_audit(2, [PGD], checks=[replace(GAP, value=0.0, passed=True)], images=2),
+        make_audit(2, [PGD], checks=[FINE], is_quick=True),
+    ],
+    ids=["begun again", "begun with other images", "fewer images", "quick"],
+)
+def test_mark_stays_when_a_lesser_audit_follows(suspects: StudySnapshot, newer: AuditRecord) -> None:
+    again = replace(suspects, audits=(*suspects.audits, newer))
+    assert fired_checks(again) == fired_checks(suspects)
+
+
+def test_check_that_fired_in_several_audits_is_told_once_as_the_newest_has_it(suspects: StudySnapshot) -> None:
+    higher = replace(GAP, value=0.09)
+    audits = (make_audit(2, [PGD], checks=[higher, RANDOM], images=9), make_audit(2, [PGD], checks=[FINE], images=2))
+    fired = fired_checks(replace(suspects, audits=(*suspects.audits, *audits)))[2]
+    assert [item.check for item in fired] == [higher, RANDOM]
+
+
+def test_newer_audit_with_the_same_options_counts_alone(suspects: StudySnapshot) -> None:
+    again = replace(suspects, audits=(*suspects.audits, make_audit(2, [PGD], checks=[FINE])))
+    assert 2 not in fired_checks(again)
+
+
+def test_page_of_a_trial_speaks_of_its_audits_too(suspects: StudySnapshot) -> None:
+    begun = replace(suspects, audits=(*suspects.audits, make_audit(2, [], checks=None, n_planned=3)))
+    shown = json.dumps(
+        [trial_tables.checks(begun, begun.trial(2)), trial_page.outcome(begun, begun.trial(2))], cls=PlotlyJSONEncoder
+    )
+    assert "1 fired: the robust accuracy is not to be trusted." in shown
+    assert "masking suspect" in shown
+    assert "4 test examples" in json.dumps(trial_tables.audits(begun, 2), cls=PlotlyJSONEncoder)
 
 
 def test_table_holds_trials_by_checks_with_preconditions_first(suspects: StudySnapshot) -> None:

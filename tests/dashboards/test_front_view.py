@@ -9,8 +9,10 @@ from dashboards.study_view import StudyView
 from spaces.errors import SelectionError
 from tests.dashboards.builders import (
     START,
+    make_audit,
     make_check,
     make_measurement,
+    make_outcome,
     make_revision,
     make_snapshot,
     make_study,
@@ -80,6 +82,13 @@ def test_suspect_among_dominated_trials_is_marked() -> None:
     points = {point.number: point for point in front_view_info(view).points}
     assert points[5].is_suspect
     assert points[5].hover[0] == "trial 5?"
+
+
+def test_suspect_of_an_audit_is_marked_and_stays_though_others_lie_there() -> None:
+    audits = [make_audit(5, [make_outcome("pgd", ("1100", "1000"))], checks=[make_check("restarts")])]
+    points = {point.number: point for point in front_view_info(_study(audits=audits)).points}
+    assert list(points) == [0, 1, 2, 3, 5]
+    assert (points[5].is_suspect, points[5].has_fired, points[5].hover[0]) == (True, True, "trial 5?")
 
 
 def test_earlier_revision_leaves_out_later_results() -> None:

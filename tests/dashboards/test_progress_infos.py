@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashboards.figures import plot_timeline
 from dashboards.infos import failure_groups, rung_decisions_info, timeline_info
 from dashboards.infos.study_list import StudyStatus, study_lines
 from dashboards.labels import format_duration
@@ -27,6 +28,14 @@ def test_timeline_shows_the_newest_trials_by_worker() -> None:
     assert info.n_earlier == 2
     assert info.spans[-1].ended_at == now
     assert timeline_info(StudyView.of(make_snapshot()), now=now).note == "no worker has begun a trial yet"
+
+
+def test_rows_of_the_timeline_are_the_workers_whatever_their_names() -> None:
+    trials = [replace(make_trial(n), owner=owner) for n, owner in enumerate(["a<b", "c&d", "e>f"])]
+    view = StudyView.of(make_snapshot(trials))
+    figure = plot_timeline(timeline_info(view, now=START + timedelta(hours=1)))
+    assert list(figure.data[0].y) == ["a&lt;b", "c&amp;d", "e&gt;f"]
+    assert list(figure.layout.yaxis.categoryarray) == ["e&gt;f", "c&amp;d", "a&lt;b"]
 
 
 def test_failures_are_grouped_by_reason_the_frequent_first() -> None:

@@ -120,6 +120,13 @@ def test_doubts_are_those_of_the_audits_that_are_compared(snapshot: StudySnapsho
     assert "#3: the audit's checks are not computed yet" in html.replace("&#x27;", "'").replace("&#39;", "'")
 
 
+def test_trial_keeps_its_mark_beside_a_reference_audited_with_other_options(snapshot: StudySnapshot) -> None:
+    fired = CheckResult(name="restarts", value=0.5, bound=0.1, passed=False)
+    other = (make_audit(2, OURS, checks=[fired], images=9), make_audit(2, OURS))
+    info = reference_comparison_info(replace(snapshot, audits=other), "theirs")
+    assert [(model.marked_label, model.is_checked) for model in info.models] == [("#2?", True)]
+
+
 def test_paired_test_counts_the_images_that_one_alone_keeps(info: ReferenceComparisonInfo) -> None:
     first, second = info.models[0].view("white box").comparisons
     assert (first.only_first, first.only_second, first.accuracies) == (2, 0, (0.75, 0.25))

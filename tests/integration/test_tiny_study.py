@@ -184,7 +184,7 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
     assert [int(row["trial"]) for row in rows] == front_numbers(tiny)
     for row in rows:
         record = records[int(row["trial"])]
-        assert row["is_synthetic"] == "false"
+        assert (row["is_synthetic"], row["data_note"]) == ("false", "")
         assert row["masking_suspect"] == str(record.measurement.masking_suspect).lower()
         for name in METRICS:
             assert float(row[name]) == record.measurement.metric(name)
@@ -193,12 +193,14 @@ def test_front_as_csv_has_a_column_for_every_figure_and_choice(tiny, shown):
             assert int(row[f"{layer}.weight_bits"]) == policy.weight_bits
             assert row[f"{layer}.activation_bits"] == str(policy.activation_bits or "")
             assert float(row[f"{layer}.jr_weight"]) == policy.jr_weight
-    assert len(rows[0]) == 2 + len(METRICS) + 1 + 2 + 4 * 3
+    assert len(rows[0]) == 3 + len(METRICS) + 1 + 2 + 4 * 3
 
 
 def test_past_fronts_read_back_and_unknown_ones_are_bad_input(tiny, shown):
     assert json.loads(shown("front", "--study", "tiny", "--at", "0", "--json")[1]) == []
-    assert shown("front", "--study", "tiny", "--at", "0", "--csv")[1].startswith("trial,is_synthetic,clean_accuracy")
+    assert shown("front", "--study", "tiny", "--at", "0", "--csv")[1].startswith(
+        "trial,is_synthetic,data_note,clean_accuracy"
+    )
     first = json.loads(shown("front", "--study", "tiny", "--at", "1", "--json")[1])
     assert [value["number"] for value in first] == [0]
     assert "revision 1" in shown("front", "--study", "tiny", "--at", "1")[1]

@@ -13,7 +13,7 @@ from search.attacks.audit_effort import FULL, QUICK, Effort
 from search.attacks.audit_plan import AuditStep, Surrogates, audit_plan
 from search.audit import Auditor, AuditParts, StoredAudit, plan_digest
 from search.audit_models import AuditModels, sibling_candidate
-from search.audit_records import compare_audits, latest_audit
+from search.audit_records import compare_audits, stored_audit
 from search.data.dataset import Dataset, Split
 from search.models.trained_model import TrainedModel
 from spaces.audit import AttackOutcome, CleanCount
@@ -235,17 +235,37 @@ def test_two_trials_compare_on_the_same_images(engines: tuple[Engine, Engine], m
     audits = AuditRepository(engines[0])
     first = audit(engines[0], study, model, Recorder())
     with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit"):
-        latest_audit(audits, study, 1)
+        compare_audits(audits, study, first, 1)
     second = audit(engines[0], study, other, Recorder(), number=1, model_digests={"weights.npz": "b" * 64})
     assert second.id != first.id
-    assert latest_audit(audits, study, 1).id == second.id
-    comparisons = compare_audits(first, second)
+    comparisons = compare_audits(audits, study, first, 1)
     assert [(item.norm, item.epsilon) for item in comparisons] == [
         (norm, epsilon) for norm in INPUT_NORMS for epsilon in first.settings["epsilons"][norm.value]
     ]
     fewer = audit(engines[0], study, model, Recorder(), images=20)
-    with pytest.raises(SelectionError, match="differ in images"):
-        compare_audits(fewer, second)
+    with pytest.raises(SelectionError) as caught:
+        compare_audits(audits, study, fewer, 1)
+    for part in (
+        "(it has: --images 30 --quick; the newest differs in images)",
+        "--select trial:1 --images 20 --quick`",
+    ):
+        assert part in str(caught.value)
+    audit(engines[0], study, other, Recorder(), number=1, model_digests={"weights.npz": "b" * 64}, images=20)
+    assert compare_audits(audits, study, fewer, 1) != comparisons
+    assert compare_audits(audits, study, first, 1) == comparisons, "though the newest audit has fewer images"
+
+
+def test_stored_audit_is_the_newest_or_that_of_the_options(engines: tuple[Engine, Engine], model: TrainedModel) -> None:
+    study, audits = make_study(engines[0], model), AuditRepository(engines[0])
+    whole = audit(engines[0], study, model, Recorder())
+    with pytest.raises(KeyboardInterrupt):
+        audit(engines[0], study, model, Recorder(interrupt_at="checks"), images=20)
+    assert len(stored_audit(audits, study, 0, images=None, quick=False).is_right) == 20
+    assert stored_audit(audits, study, 0, images=30, quick=True).id == whole.id
+    with pytest.raises(SelectionError, match=r"no audit with --images 30 \(it has: --images 30 --quick, --images 20 -"):
+        stored_audit(audits, study, 0, images=30, quick=False)
+    with pytest.raises(SelectionError, match="trial 1 of study 'digits' has no audit; run `audit --study digits"):
+        stored_audit(audits, study, 1, images=None, quick=True)
 
 
 def test_other_settings_are_another_audit() -> None:

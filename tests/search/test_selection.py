@@ -57,7 +57,8 @@ def test_words_name_a_trial(repository, selection, number):
 
 
 @pytest.mark.parametrize(
-    "selection", ["", "best", "best:", "best:macs", "knee:1", "trial:", "trial:-1", "trial:x", "3"]
+    "selection",
+    ["", "best", "best:", "best:macs", "knee:1", "trial:", "trial:-1", "trial:x", "trial:²", "trial:٣", "3"],
 )
 def test_other_words_are_answered_with_the_forms(repository, selection):
     with pytest.raises(SelectionError, match=r"--select takes knee, best:<objective> or trial:<number>.*size_bytes"):
@@ -67,6 +68,14 @@ def test_other_words_are_answered_with_the_forms(repository, selection):
 def test_failed_trial_cannot_be_chosen(repository):
     with pytest.raises(SelectionError, match=r"trial 4 of study 'tiny' is failed \(it broke\)"):
         select_trial(repository, "tiny", "trial:4")
+
+
+@pytest.mark.parametrize("number", ["2147483648", "99999999999999999999", "9" * 5000])
+def test_number_that_no_trial_can_have_is_refused(repository, number):
+    with pytest.raises(SelectionError, match=r"at most 2147483647; got '[0-9]{10,50}'"):
+        select_trial(repository, "tiny", f"trial:{number}")
+    with pytest.raises(SelectionError, match="no trial 2147483647"):
+        select_trial(repository, "tiny", "trial:2147483647")
 
 
 def test_missing_trial_study_and_front_are_told_apart(repository):

@@ -104,6 +104,10 @@ def test_page_of_a_failed_trial_gives_its_reason(client: FlaskClient) -> None:
     assert "the loss is not finite in epoch 2" in _shown(client, "study/study/trial/9")
 
 
+def test_page_of_a_trial_without_an_audit_says_how_to_make_one(client: FlaskClient) -> None:
+    assert "python -m search audit --study study --select trial:3" in _shown(client, "study/study/trial/3")
+
+
 @pytest.mark.parametrize("path", ["study/none/front", "study/study/trial/99", "elsewhere"])
 def test_what_is_not_there_is_told(client: FlaskClient, path: str) -> None:
     assert "Nothing here" in _shown(client, path)
