@@ -28,7 +28,7 @@ def all_checks(snapshot: StudySnapshot) -> dict[tuple[int, Suite], tuple[CheckRe
     """Return trial and suite -> its checks, by ascending number, for trials and audits whose checks are computed.
 
     A check that fired in one of a trial's finished audits has fired, whatever a smaller audit says; only a newer audit
-    with the same options takes the place of an older one.
+    of at least as many examples and as much effort takes the place of an older one.
     """
     found = {(number, Suite.SEARCH): item.checks for number, item in snapshot.measurements.items() if item.checks}
     found |= {(number, Suite.AUDIT): _united(audits) for number, audits in snapshot.checked_audits.items()}

@@ -83,14 +83,12 @@ class StudySnapshot:
 
     @property
     def checked_audits(self) -> dict[int, tuple[AuditRecord, ...]]:
-        """Trial number -> its finished audits, oldest first; of those with equal options the newest alone."""
-        newest: dict[tuple[int, object, bool], AuditRecord] = {}
+        """Trial number -> its finished audits, oldest first, but those that a newer one of at least the work replaces."""
+        counting: dict[int, tuple[AuditRecord, ...]] = {}
         for record in filter(_is_checked, self.audits):
-            options = record.number, record.settings.get("images"), record.is_quick
-            newest.pop(options, None)  # so that the newer one stands last
-            newest[options] = record
-        numbers = sorted({record.number for record in newest.values()})
-        return {number: tuple(item for item in newest.values() if item.number == number) for number in numbers}
+            kept = [item for item in counting.get(record.number, ()) if not _replaces(record, item)]
+            counting[record.number] = (*kept, record)
+        return {number: counting[number] for number in sorted(counting)}
 
     def latest_audits_like(self, other: AuditedModel) -> dict[int, AuditRecord]:
         """Return trial number -> its newest finished audit of another audit's examples, radii and attacks."""
@@ -136,6 +134,11 @@ class StudySnapshot:
             f"study {self.study.name!r} has no trial {number}; it has {len(self.trials)} trials"
             + (f", numbered up to {max(trial.number for trial in self.trials)}." if self.trials else ".")
         )
+
+
+def _replaces(newer: AuditRecord, older: AuditRecord) -> bool:
+    """Return whether a newer audit has at least as many examples as an older one, and is quick only if that is."""
+    return newer.settings["images"] >= older.settings["images"] and (older.is_quick or not newer.is_quick)
 
 
 def _is_checked(record: AuditRecord) -> bool:

@@ -47,14 +47,14 @@ def reference_comparison_info(snapshot: StudySnapshot, name: str, *, key: str | 
     """
     reference = _find(snapshot, name, key)
     audits, measurements = snapshot.latest_audits_like(reference), snapshot.measurements
-    fired = fired_checks(snapshot)
+    marks = fired_checks(snapshot)
     numbers = [number for number in snapshot.front_numbers if number in audits]
     models = [
         _row(
             audits[number],
             label=f"#{number}",
             number=number,
-            fired=fired.get(number, ()),
+            fired=_with_those_of(audits[number], marks.get(number, ())),
             size_bytes=measurements[number].size_bytes,
             reference=reference,
         )
@@ -106,6 +106,13 @@ def _find(snapshot: StudySnapshot, name: str, key: str | None) -> ReferenceRecor
         f"study {snapshot.study.name!r} has no audited reference model {name!r} (it has: {known}); run `reference "
         f"--study {snapshot.study.name} --model NAME`."
     )
+
+
+def _with_those_of(audit: AuditRecord, marks: Sequence[FiredCheck]) -> tuple[FiredCheck, ...]:
+    """Return a trial's marks and, where another audit decides on those, what fired in the audit that is shown."""
+    told = {item.check.name for item in marks if item.suite is Suite.AUDIT}
+    own = fired_of(Suite.AUDIT, audit.checks or ())
+    return (*marks, *(item for item in own if item.check.name not in told))
 
 
 def _row(

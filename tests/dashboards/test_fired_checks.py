@@ -102,9 +102,16 @@ def test_check_that_fired_in_several_audits_is_told_once_as_the_newest_has_it(su
     assert [item.check for item in fired] == [higher, RANDOM]
 
 
-def test_newer_audit_with_the_same_options_counts_alone(suspects: StudySnapshot) -> None:
-    again = replace(suspects, audits=(*suspects.audits, make_audit(2, [PGD], checks=[FINE])))
+@pytest.mark.parametrize("images", [4, 9])
+def test_newer_audit_of_at_least_the_work_takes_the_place(suspects: StudySnapshot, images: int) -> None:
+    again = replace(suspects, audits=(*suspects.audits, make_audit(2, [PGD], checks=[FINE], images=images)))
     assert 2 not in fired_checks(again)
+
+
+def test_full_audit_takes_the_place_of_a_quick_one_alone(suspects: StudySnapshot) -> None:
+    quick, full = make_audit(2, [PGD], checks=[GAP], is_quick=True), make_audit(2, [PGD], checks=[FINE])
+    assert 2 not in fired_checks(replace(suspects, audits=(quick, full)))
+    assert 2 in fired_checks(replace(suspects, audits=(replace(full, checks=(GAP,)), replace(quick, checks=(FINE,)))))
 
 
 def test_page_of_a_trial_speaks_of_its_audits_too(suspects: StudySnapshot) -> None:
