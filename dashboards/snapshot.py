@@ -83,7 +83,7 @@ class StudySnapshot:
 
     @property
     def checked_audits(self) -> dict[int, tuple[AuditRecord, ...]]:
-        """Trial number -> its finished audits, oldest first, but those that a newer one of at least the work replaces."""
+        """Trial number -> its finished audits, oldest first, but those that a newer one of no less work replaces."""
         counting: dict[int, tuple[AuditRecord, ...]] = {}
         for record in filter(_is_checked, self.audits):
             kept = [item for item in counting.get(record.number, ()) if not _replaces(record, item)]
