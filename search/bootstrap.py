@@ -14,7 +14,8 @@ from spaces.errors import DataError, SpecError
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
-from storage.artifacts import ArtifactStore, default_root
+from storage.artifact_bucket import open_artifacts
+from storage.artifacts import ArtifactStore
 from storage.audits import AuditRepository
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
@@ -107,10 +108,11 @@ class WorkerOptions:
 
 
 def open_memory(storage: str) -> Memory:
-    """Open a database that is there, bring its tables up to date, and open the artifacts beside it.
+    """Open a database that is there, bring its tables up to date, and open its artifacts.
 
     Raises:
         StorageError: there is none, it cannot be reached, or it was written by a newer version.
+        SetupError: SEARCH_ARTIFACTS names a bucket that cannot be used.
     """
     url = normalize_url(storage)
     check_exists(url)
@@ -120,6 +122,7 @@ def open_memory(storage: str) -> Memory:
 def create_memory(storage: str) -> Memory:
     """Like `open_memory`, but make the database where there is none."""
     url = normalize_url(storage)
+    artifacts = open_artifacts(url)  # first, so that no database is made for a bucket that cannot be used
     engine = open_engine(url)
     upgrade(engine)
     return Memory(
@@ -132,7 +135,7 @@ def create_memory(storage: str) -> Memory:
         audits=AuditRepository(engine),
         references=ReferenceRepository(engine),
         refinements=RefinementRepository(engine),
-        artifacts=ArtifactStore(default_root(url)),
+        artifacts=artifacts,
     )
 
 

@@ -64,6 +64,11 @@ class ArtifactStore:
         """The folder; two-letter folders in it belong to the store."""
         return self._root
 
+    @property
+    def place(self) -> str:
+        """Where the files lie, for messages."""
+        return f"the folder {self._root}"
+
     def put(self, content: Path | bytes) -> str:
         """Store a file, or bytes, and return the digest.
 

@@ -47,7 +47,7 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path, on_steps: On
     if engine.dialect.name != "sqlite":
         raise SetupError(
             f"only SQLite files are copied here; back up {masked(engine.url)} with the server's own tool, "
-            f"`pg_dump --format=custom --file={path} URL`, and then copy the folder {artifacts.root}: in this order "
+            f"`pg_dump --format=custom --file={path} URL`, and then copy {artifacts.place}: in this order "
             "every file that the dump refers to is in the copy, or was dropped by the search since."
         )
     copies = ArtifactStore(default_root(str(path)))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from spaces.errors import SpecError
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage import backup as copies
-from storage.artifacts import ArtifactStore, default_root
+from storage.artifact_bucket import open_artifacts
 from storage.integrity import integrity_findings
 from storage.migrations import upgrade
 from storage.records import StudyRecord
@@ -112,7 +112,7 @@ def check_database(storage: str, *, study: str | None = None, on_steps: OnSteps 
         damage = integrity_findings(engine)
         if damage:
             return DatabaseCheck(damage=tuple(damage), studies=(), n_unreferenced=0)
-        artifacts = _artifacts(storage)
+        artifacts = open_artifacts(storage)
         checker, repository = StudyChecker(engine, artifacts), Repository(engine)
         checked = tuple(_check_study(checker, record, on_steps) for record in _chosen(repository, study))
         unreferenced = repository.unreferenced(artifacts.digests())
@@ -139,7 +139,7 @@ def repair_database(
     fronts: dict[str, tuple[str, ...]] = {}
     unreadable: dict[str, str] = {}
     with _upgraded(storage) as engine:
-        checker = StudyChecker(engine, _artifacts(storage))
+        checker = StudyChecker(engine, open_artifacts(storage))
         chosen = _chosen(Repository(engine), study)
         for done, record in enumerate(chosen):
             on_steps(WorkSteps(what=f"study {record.name}", noun="studies", done=done, total=len(chosen)))
@@ -161,7 +161,7 @@ def back_up(storage: str, path: Path, *, on_steps: OnSteps = unwatched) -> copie
         ArtifactError: a file is missing, damaged or cannot be written.
     """
     with _upgraded(storage) as engine:
-        return copies.backup(engine, _artifacts(storage), path=path, on_steps=on_steps)
+        return copies.backup(engine, open_artifacts(storage), path=path, on_steps=on_steps)
 
 
 @contextmanager
@@ -180,10 +180,6 @@ def _upgraded(storage: str) -> Iterator[Engine]:
     with _opened(storage) as engine:
         upgrade(engine)
         yield engine
-
-
-def _artifacts(storage: str) -> ArtifactStore:
-    return ArtifactStore(default_root(normalize_url(storage)))
 
 
 def _chosen(repository: Repository, study: str | None) -> list[StudyRecord]:

@@ -39,7 +39,7 @@ class StudyCheck:
 
 
 class StudyChecker:
-    """Checks and repairs the studies of one database and the artifacts beside it."""
+    """Checks and repairs the studies of one database and its artifacts."""
 
     def __init__(self, engine: Engine, artifacts: ArtifactStore) -> None:
         """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
@@ -113,7 +113,7 @@ class StudyChecker:
         for done, digest in enumerate(digests):
             on_steps(WorkSteps(what="reading files", noun="files", done=done, total=len(digests)))
             try:
-                self._artifacts.path(digest)
+                self._artifacts.check(digest)
             except ArtifactError as error:
                 broken[digest] = str(error)
         return broken

@@ -3,7 +3,6 @@
 import hashlib
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from spaces.errors import ArtifactError, SetupError
 from storage.artifact_bucket import BucketStore, bucket_url, open_artifacts
 from storage.artifacts import ArtifactStore, default_root
-from tests.s3_server import S3Server, running_s3_server
+from tests.s3_server import S3Server
 
 # SHA-256 of "abc" from FIPS 180-2, appendix B.1.
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -36,12 +35,6 @@ class Bench:
 
     def remove_bucket(self) -> None:
         self._client.delete_bucket(Bucket=self.bucket)
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    with running_s3_server() as server:
-        yield server
 
 
 @pytest.fixture

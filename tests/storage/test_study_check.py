@@ -94,15 +94,15 @@ def test_file_that_a_worker_drops_during_the_check_is_no_finding(
     digests: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read = artifacts.path
+    check = artifacts.check
 
-    def drop_first(digest: str) -> Path:
+    def drop_first(digest: str) -> None:
         # As a worker does whose trial left the front: first in the database, then on the disk.
         repository.drop_artifacts(study.id, number=1)
         artifacts.remove(digests["model 1"])
-        return read(digest)
+        check(digest)
 
-    monkeypatch.setattr(artifacts, "path", drop_first)
+    monkeypatch.setattr(artifacts, "check", drop_first)
     assert StudyChecker(engine, artifacts).check(study.id) == GOOD
     damage(artifacts, digests["model 0"])
     (found,) = StudyChecker(engine, artifacts).check(study.id).artifacts
