@@ -83,6 +83,18 @@ def masked(url: str | URL) -> str:
     return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1***@", text))
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for one in memory and for a server.
+
+    Raises:
+        StorageError: the text is no URL.
+    """
+    with url_errors(url):
+        parsed = make_url(normalize_url(url))
+        is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if is_file else None
+
+
 def is_missing(url: str) -> bool:
     """Return whether a URL names an SQLite file that is not there, which opening it would create."""
     return url.startswith("sqlite:///") and not Path(make_url(url).database or "").is_file()

@@ -153,14 +153,14 @@ def test_variable_names_a_bucket_a_folder_or_nothing(monkeypatch: pytest.MonkeyP
     url = "s3://bucket/studies"
     monkeypatch.setenv("SEARCH_ARTIFACTS", url)
     assert bucket_url(SERVER) == url
-    assert default_root(SERVER) == Path("cosearch.artifacts")
+    assert default_root(SERVER) == Path("postgresql-db.artifacts")
     assert bucket_url("studies.db") is None
     assert type(open_artifacts("studies.db")) is ArtifactStore
     assert open_artifacts("studies.db").root == Path("studies.artifacts")
     monkeypatch.setenv("SEARCH_ARTIFACTS", "/shared")
     assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("/shared"))
     monkeypatch.delenv("SEARCH_ARTIFACTS")
-    assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("cosearch.artifacts"))
+    assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("postgresql-db.artifacts"))
 
 
 @pytest.mark.slow
@@ -168,6 +168,6 @@ def test_variable_opens_the_bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SEARCH_ARTIFACTS", bench.url)
     store = open_artifacts(SERVER)
     assert isinstance(store, BucketStore)
-    assert store.root == Path("cosearch.artifacts")
+    assert store.root == Path("postgresql-db.artifacts")
     store.put(b"abc")
     assert bench.store.digests() == {ABC}

@@ -79,8 +79,9 @@ def test_nothing_is_overwritten(engine: Engine, artifacts: ArtifactStore, digest
     with pytest.raises(SetupError, match=r"taken\.db exists already"):
         backup(engine, artifacts, path=taken)
     assert taken.read_text() == "mine"
-    with pytest.raises(SetupError, match=r"studies\.artifacts exists already"):
-        backup(engine, artifacts, path=tmp_path / "studies.bak")
+    (tmp_path / "free.artifacts").mkdir()
+    with pytest.raises(SetupError, match=r"free\.artifacts exists already"):
+        backup(engine, artifacts, path=tmp_path / "free.db")
     assert artifacts.digests() == {digest}
 
 

@@ -138,6 +138,16 @@ def test_repair_removes_only_old_files_that_nothing_refers_to(run, stored):
     assert stored.artifacts.digests() == {young, *stored.digests}
 
 
+def test_repair_of_one_database_leaves_the_files_of_its_neighbours(run, stored, tmp_path):
+    for other in ("studies.sqlite", "studies"):
+        assert run("db", "backup", other).code == 0
+        assert run("db", "repair", "--storage", other, "--min-age", "0").code == 0
+    stored.tamper("DELETE FROM cosearch_artifacts")
+    assert "removed 2 unreferenced" in run("db", "repair", "--min-age", "0").output
+    for other in ("studies.sqlite", "studies"):
+        assert run("db", "check", "--storage", other).code == 0
+
+
 def test_repair_leaves_a_study_alone_that_it_cannot_read(run, stored):
     stored.tamper("UPDATE cosearch_studies SET spec = '{}' WHERE id = 1")
     ran = run("db", "repair")
