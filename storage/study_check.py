@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from spaces.errors import ArtifactError
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
-from storage import front_ledger, references
+from storage import front_replay, references
 from storage.artifacts import ArtifactStore
 from storage.records import TrialState
 from storage.schema import TrialRow
@@ -55,7 +55,7 @@ class StudyChecker:
         """
         with self._transactions.reading() as session:
             study = study_row(session, study_id)
-            front = front_ledger.differences(session, study)
+            front = front_replay.differences(session, study)
             trials = _odd_trials(session, study_id)
             uses = references.uses(session, study_id)
             unreferenced = self._artifacts.digests() - references.all_digests(session)
@@ -77,9 +77,9 @@ class StudyChecker:
         """
         with self._transactions.writing() as session:
             study = lock_study(session, study_id)
-            found = front_ledger.differences(session, study)
+            found = front_replay.differences(session, study)
             if found:
-                front_ledger.rebuild(session, study)
+                front_replay.rebuild(session, study)
             return found
 
     def remove_unreferenced(self, *, min_age_s: float) -> int:
