@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from spaces.errors import SpecError
+from spaces.errors import DamagedResultsError, SpecError
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage import backup as copies
 from storage.artifact_bucket import open_artifacts
@@ -146,6 +146,8 @@ def repair_database(
             try:
                 fronts[record.name] = tuple(checker.repair_front(record.id))
             except SpecError as error:
+                unreadable[record.name] = f"its specification cannot be read: {error}"
+            except DamagedResultsError as error:
                 unreadable[record.name] = str(error)
         on_steps(WorkSteps(what="unreferenced files", noun="files"))
         n_removed = checker.remove_unreferenced(min_age_s=min_age_s)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from spaces.check_result import CheckResult
-from spaces.errors import SelectionError
+from spaces.errors import DamagedResultsError, SelectionError
 from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.claims import ClaimRepository
@@ -121,6 +121,32 @@ def test_rows_that_no_worker_wrote_are_named(checker: StudyChecker, study: Study
     taken = ClaimRepository(engine).claim_abandoned(study.id, owner="w9", ttl_s=60.0)
     assert taken is not None
     assert taken.lease.number == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "finding"),
+    [
+        ("measurement", "trial 0 is complete without a measurement"),
+        ("finished_at", "trial 0 is finished without a time"),
+    ],
+)
+@pytest.mark.usefixtures("digests")
+def test_front_is_left_alone_while_a_result_is_not_whole(
+    checker: StudyChecker,
+    repository: Repository,
+    study: StudyRecord,
+    engine: Engine,
+    column: str,
+    finding: str,
+) -> None:
+    tamper(engine, f"UPDATE cosearch_trials SET {column} = NULL WHERE number = 0")
+    tamper(engine, "DELETE FROM cosearch_revisions WHERE revision = 1")
+    found = checker.check(study.id)
+    assert (found.front, found.trials, found.is_good) == ((), (finding,), False)
+    before = repository.revisions(study.id)
+    with pytest.raises(DamagedResultsError, match=r"without a measurement or a time: 0; .* restore a copy"):
+        checker.repair_front(study.id)
+    assert repository.revisions(study.id) == before
 
 
 def test_unreferenced_files_are_listed_and_old_ones_removed(

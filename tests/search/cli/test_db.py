@@ -163,6 +163,19 @@ def test_backup_stands_alone(run, stored, tmp_path):
     assert (again.code, "copy.db exists already" in again.errors) == (2, True)
 
 
+def test_results_that_are_not_whole_are_told_and_their_front_is_left_alone(run, stored):
+    stored.tamper("UPDATE cosearch_trials SET measurement = NULL, finished_at = NULL WHERE study_id = 1")
+    stored.tamper("DELETE FROM cosearch_revisions WHERE study_id = 1 AND revision = 1")
+    checked = run("db", "check")
+    assert (checked.code, checked.errors) == (1, "")
+    assert "trial 0 is complete without a measurement\n" in checked.output
+    assert "`db repair` writes it anew" not in checked.output
+    repaired = run("db", "repair")
+    assert (repaired.code, repaired.errors) == (1, "")
+    assert "study first: left alone, complete trials without a measurement or a time: 0; " in repaired.output
+    assert "study second: the front is that of the results\n" in repaired.output
+
+
 def test_every_command_answers_machines(run, stored, tmp_path):
     newest = known_revisions()[-1]
     stored.tamper("UPDATE cosearch_revisions SET hypervolume = 7 WHERE study_id = 1 AND revision = 1")
