@@ -89,9 +89,12 @@ def test_damaged_file_is_not_copied_silently(
     engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path
 ) -> None:
     artifacts.path(digest).write_bytes(b"mode")
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(ArtifactError, match="is damaged"):
         backup(engine, artifacts, path=tmp_path / "copy.db")
-    assert not (tmp_path / "copy.db").exists()
+    assert sorted(tmp_path.iterdir()) == before
+    assert artifacts.put(b"model") == digest
+    assert backup(engine, artifacts, path=tmp_path / "copy.db").n_artifacts == 1
 
 
 def test_missing_folder_is_named(engine: Engine, artifacts: ArtifactStore, tmp_path: Path) -> None:
