@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_database_that_is_not_there_is_not_made(run, command, tmp_path):
         "error: there is no database sqlite:///studies.db; `launch` makes one, or give another --storage.\n"
     )
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [("check",), ("repair",), ("backup", "copy.db")])
+@pytest.mark.parametrize("tables", ["", "CREATE TABLE notes (text)"])
+def test_database_without_our_tables_is_not_good_and_stays_as_it_is(run, command, tables, tmp_path):
+    with closing(sqlite3.connect("studies.db")) as other:
+        other.executescript(tables)
+    Path("studies.db").touch()
+    before = Path("studies.db").read_bytes()
+    ran = run("db", *command)
+    assert (ran.code, ran.output) == (4, "")
+    assert "database sqlite:///studies.db is empty or not one of this package" in ran.errors
+    assert Path("studies.db").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["studies.db"]
 
 
 def test_upgrade_says_from_where_to_where(run, tmp_path):
