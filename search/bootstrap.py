@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from search.processes import this_worker
 from search.versions import installed_versions
-from spaces.errors import DataError, SpecError
+from spaces.errors import DataError, SelectionError, SpecError
 from spaces.search_space import SearchSpace
 from spaces.spec_files import load_spec, parse_spec
 from spaces.study_spec import StudySpec
-from storage.artifacts import ArtifactStore, default_root
+from storage.artifact_bucket import open_artifacts
+from storage.artifacts import ArtifactStore
 from storage.audits import AuditRepository
 from storage.claims import ClaimRepository
 from storage.migrations import upgrade
@@ -25,7 +26,7 @@ from storage.refinements import RefinementRepository
 from storage.repository import Repository
 from storage.retrying import retrying
 from storage.rungs import RungRepository
-from storage.sql import check_exists, normalize_url, open_engine
+from storage.sql import check_exists, is_missing, masked, normalize_url, open_engine
 from storage.workers import WorkerRepository
 
 if TYPE_CHECKING:
@@ -107,10 +108,11 @@ class WorkerOptions:
 
 
 def open_memory(storage: str) -> Memory:
-    """Open a database that is there, bring its tables up to date, and open the artifacts beside it.
+    """Open a database that is there, bring its tables up to date, and open its artifacts.
 
     Raises:
         StorageError: there is none, it cannot be reached, or it was written by a newer version.
+        SetupError: SEARCH_ARTIFACTS names a bucket that cannot be used.
     """
     url = normalize_url(storage)
     check_exists(url)
@@ -120,6 +122,7 @@ def open_memory(storage: str) -> Memory:
 def create_memory(storage: str) -> Memory:
     """Like `open_memory`, but make the database where there is none."""
     url = normalize_url(storage)
+    artifacts = open_artifacts(url)  # first, so that no database is made for a bucket that cannot be used
     engine = open_engine(url)
     upgrade(engine)
     return Memory(
@@ -132,7 +135,7 @@ def create_memory(storage: str) -> Memory:
         audits=AuditRepository(engine),
         references=ReferenceRepository(engine),
         refinements=RefinementRepository(engine),
-        artifacts=ArtifactStore(default_root(url)),
+        artifacts=artifacts,
     )
 
 
@@ -243,9 +246,7 @@ def _prepare(options: LaunchOptions) -> _Prepared:
         topologies = make_all_topologies(spec.topology, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
         space = SearchSpace(spec, topologies[0].slots)
         check_fits(spec, dataset, topologies)
-    memory = _wait_for(lambda: create_memory(options.storage))
-    if spec.warm_start.study is not None:
-        memory.repository.get_study(spec.warm_start.study)
+    memory = _open_for(spec, options.storage)
     study = find_or_create(memory.repository, spec, dataset)
     prepared = _Prepared(memory=memory, study=study, spec=spec, dataset=dataset, space=space)
     others = taken_over(memory.repository, study, spec, space)
@@ -253,6 +254,19 @@ def _prepare(options: LaunchOptions) -> _Prepared:
         _log.warning("%s", others.sentence())  # no warning, but what a person who named a study wants to read
     _open_optuna_study(prepared, options.sampler)  # so that workers which start together find its tables
     return prepared
+
+
+def _open_for(spec: StudySpec, storage: str) -> Memory:
+    """Open or make the database of a study; none is made where it must have another study already."""
+    earlier, url = spec.warm_start.study, normalize_url(storage)
+    if earlier is not None and is_missing(url):
+        raise SelectionError(
+            f"no study {earlier!r} to begin with: there is no database {masked(url)}; give the --storage that has it."
+        )
+    memory = _wait_for(lambda: create_memory(storage))
+    if earlier is not None:
+        memory.repository.get_study(earlier)
+    return memory
 
 
 def _wait_for(open_database: Callable[[], Memory]) -> Memory:

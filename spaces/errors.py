@@ -8,6 +8,7 @@
     |-- ExportError                 2   an export could not be made or did not pass its check
     |-- ParentError                 2   the float parent cannot be trained, so no trial can
     |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
+    |-- DamagedResultsError         2   stored results lack what must be known to compute from them
     |-- StudyMismatchError          3   the stored study differs from what was given now
     |-- StorageError                4   the database cannot be reached or used
     |-- FencedError                 4   another worker has the trial now; a worker drops it and goes on
@@ -70,6 +71,10 @@ class StorageError(SearchError):
     def __init__(self, message: str, *, is_transient: bool = False) -> None:
         super().__init__(message)
         self.is_transient = is_transient
+
+
+class DamagedResultsError(SearchError):
+    """Stored results lack what must be known of them, so that nothing can be computed from them."""
 
 
 class FencedError(SearchError):

@@ -61,6 +61,11 @@ class BucketStore(ArtifactStore):
             raise SetupError(f"{ROOT_VARIABLE}={url}: {error}; install it: pip install 'cosearch[s3]'.") from error
         self._url = url
 
+    @property
+    def place(self) -> str:
+        """Where the objects lie, for messages."""
+        return self._url
+
     def put(self, content: Path | bytes) -> str:
         """Store a file, or bytes, and return the digest; content that is stored already is written anew.
 

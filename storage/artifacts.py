@@ -10,31 +10,47 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 from sqlalchemy import make_url
 
 from spaces.errors import ArtifactError
 from storage.sealed_files import sync_folder
-from storage.sql import normalize_url
+from storage.sql import normalize_url, sqlite_file
 
 ROOT_VARIABLE = "SEARCH_ARTIFACTS"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_ENDING = ".artifacts"
 
 
 def default_root(url: str) -> Path:
     """Return where the artifacts of a database lie: `studies.artifacts` beside `studies.db`.
 
+    No two databases share a folder, because the repair of one would remove the other's files: beside a file of
+    another name lies `runs.sqlite-artifacts`, named as SQLite names its own files.
+
     For a database that is no file it is the folder that the environment's SEARCH_ARTIFACTS names, which workers on
     several machines must share. Without one, or where a bucket is named (`storage.artifact_bucket`), it is
-    `cosearch.artifacts` in the current folder.
+    `postgresql-studies.artifacts` in the current folder, after the database's name.
+
+    A folder of the earlier versions, `runs.artifacts` or `cosearch.artifacts`, is taken where it alone is there.
+
+    Raises:
+        StorageError: the text is no URL.
     """
-    parsed = make_url(normalize_url(url))
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return Path(str(parsed.database)).with_suffix(".artifacts")
+    file = sqlite_file(url)
+    if file is not None:
+        old = file.with_suffix(_ENDING)
+        return old if file.suffix == ".db" else _own_or_old(file.with_name(f"{file.name}-artifacts"), old)
     named = os.environ.get(ROOT_VARIABLE, "")
-    return Path("cosearch.artifacts" if "://" in named or not named else named).expanduser()
+    if named and "://" not in named:
+        return Path(named).expanduser()
+    parsed, old = make_url(normalize_url(url)), Path(f"cosearch{_ENDING}")
+    if parsed.get_backend_name() == "sqlite" or not parsed.database:
+        return old
+    return _own_or_old(Path(f"postgresql-{quote(parsed.database, safe='')}{_ENDING}"), old)
 
 
 def is_digest(text: str) -> bool:
@@ -63,6 +79,11 @@ class ArtifactStore:
     def root(self) -> Path:
         """The folder; two-letter folders in it belong to the store."""
         return self._root
+
+    @property
+    def place(self) -> str:
+        """Where the files lie, for messages."""
+        return f"the folder {self._root}"
 
     def put(self, content: Path | bytes) -> str:
         """Store a file, or bytes, and return the digest.
@@ -168,6 +189,12 @@ class ArtifactStore:
                 f"artifact {digest} in {self._root} is damaged, its content has the hash {actual}; "
                 "restore the file from a copy, or remove it and train the trial again."
             )
+
+
+def _own_or_old(own: Path, old: Path) -> Path:
+    """Return a database's own folder, or the one of earlier versions where only that is there and no `.db` has it."""
+    is_old = old.is_dir() and not own.exists() and not old.with_suffix(".db").exists()
+    return old if is_old else own
 
 
 @contextmanager

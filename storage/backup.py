@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 
@@ -42,23 +44,52 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path, on_steps: On
     Raises:
         SetupError: the database is no SQLite file, or the file or its folder exists already.
         StorageError: reading or writing failed.
-        ArtifactError: a file is missing, damaged or cannot be written.
+        ArtifactError: a file is missing, damaged or cannot be written; as after any error, nothing is left behind.
     """
     if engine.dialect.name != "sqlite":
         raise SetupError(
             f"only SQLite files are copied here; back up {masked(engine.url)} with the server's own tool, "
-            f"`pg_dump --format=custom --file={path} URL`, and then copy the folder {artifacts.root}: in this order "
+            f"`pg_dump --format=custom --file={path} URL`, and then copy {artifacts.place}: in this order "
             "every file that the dump refers to is in the copy, or was dropped by the search since."
         )
-    copies = ArtifactStore(default_root(str(path)))
-    for target in (path, copies.root):
+    root = default_root(str(path))
+    for target in (path, root):
         if target.exists():
             raise SetupError(f"{target} exists already; a backup never overwrites anything, give another path.")
+    with _unfinished(path) as folder:
+        database, copies = folder / path.name, ArtifactStore(folder / root.name)
+        needed = _copy(engine, artifacts, database, copies, on_steps)
+        if needed:
+            os.rename(copies.root, root)
+        os.rename(database, path)
+    return Backup(database=path, artifacts=root, n_artifacts=len(needed))
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """Give a folder beside the new database that goes away with what is left in it, so that a backup can be repeated.
+
+    Raises:
+        StorageError: reading or writing failed inside the block.
+    """
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"the database cannot be copied to {path}: {error}; check the folder and its space."
+        ) from error
+
+
+def _copy(
+    engine: Engine, artifacts: ArtifactStore, database: Path, copies: ArtifactStore, on_steps: OnSteps
+) -> set[str]:
+    """Copy a database and its files and return the digests of these."""
     # What the search drops while the copy is made is so in it before the database says that it is needed.
     _copy_files(artifacts, copies, Repository(engine).referenced_digests(), on_steps)
     on_steps(WorkSteps(what="copying the database", noun="files"))
-    _copy_database(engine, path)
-    copy = open_engine(str(path))
+    _copy_database(engine, database)
+    copy = open_engine(str(database))
     try:
         needed = Repository(copy).referenced_digests()
     finally:
@@ -66,7 +97,7 @@ def backup(engine: Engine, artifacts: ArtifactStore, *, path: Path, on_steps: On
     _copy_files(artifacts, copies, needed - copies.digests(), on_steps)
     for digest in copies.digests() - needed:
         copies.remove(digest)
-    return Backup(database=path, artifacts=copies.root, n_artifacts=len(needed))
+    return needed
 
 
 def _copy_files(source: ArtifactStore, target: ArtifactStore, digests: set[str], on_steps: OnSteps) -> None:
@@ -76,16 +107,7 @@ def _copy_files(source: ArtifactStore, target: ArtifactStore, digests: set[str],
 
 
 def _copy_database(engine: Engine, path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with storage_errors(engine.url), engine.connect() as connection:
-            source = connection.connection.driver_connection
-            with closing(sqlite3.connect(temporary)) as target:
-                source.backup(target)  # type: ignore[union-attr]
-        os.replace(temporary, path)
-    except (OSError, sqlite3.Error) as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise StorageError(
-            f"the database cannot be copied to {path}: {error}; check the folder and its space."
-        ) from error
+    with storage_errors(engine.url), engine.connect() as connection:
+        source = connection.connection.driver_connection
+        with closing(sqlite3.connect(path)) as target:
+            source.backup(target)  # type: ignore[union-attr]

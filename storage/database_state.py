@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from storage.artifacts import default_root
 from storage.file_systems import file_system
 from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.schema_version import known_revisions, stored_revision
-from storage.sql import masked, normalize_url, open_engine, url_errors
+from storage.sql import masked, normalize_url, open_engine, sqlite_file
 
 # https://www.sqlite.org/fileformat2.html#file_format_version_numbers
 _HEADER_BYTES = 20
@@ -59,8 +57,7 @@ def database_place(storage: str) -> DatabasePlace:
         StorageError: it is no URL.
     """
     url = normalize_url(storage)
-    with url_errors(url):
-        file = _sqlite_file(url)
+    file = sqlite_file(url)
     return DatabasePlace(
         url=masked(url),
         file=file,
@@ -85,12 +82,6 @@ def database_content(storage: str) -> DatabaseContent:
         return DatabaseContent(revision=revision, known_revisions=known, studies=studies)
     finally:
         engine.dispose()
-
-
-def _sqlite_file(url: str) -> Path | None:
-    parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
-    return Path(str(parsed.database)) if is_file else None
 
 
 def _is_wal(file: Path) -> bool | None:

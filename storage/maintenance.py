@@ -7,16 +7,16 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from spaces.errors import SpecError
+from spaces.errors import DamagedResultsError, SpecError, StorageError
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage import backup as copies
-from storage.artifacts import ArtifactStore, default_root
+from storage.artifact_bucket import open_artifacts
 from storage.integrity import integrity_findings
 from storage.migrations import upgrade
 from storage.records import StudyRecord
 from storage.repository import Repository
-from storage.schema_version import stored_revision
-from storage.sql import check_exists, normalize_url, open_engine
+from storage.schema_version import read_revision, stored_revision
+from storage.sql import check_exists, look, masked, normalize_url, open_engine
 from storage.study_check import StudyChecker
 
 
@@ -105,14 +105,14 @@ def check_database(storage: str, *, study: str | None = None, on_steps: OnSteps 
 
     Raises:
         SelectionError: there is no such study.
-        StorageError: the database cannot be used or is too damaged to be read.
+        StorageError: the database cannot be used, has no tables of ours, or is too damaged to be read.
     """
     with _upgraded(storage) as engine:
         on_steps(WorkSteps(what="reading the database", noun="pages"))
         damage = integrity_findings(engine)
         if damage:
             return DatabaseCheck(damage=tuple(damage), studies=(), n_unreferenced=0)
-        artifacts = _artifacts(storage)
+        artifacts = open_artifacts(storage)
         checker, repository = StudyChecker(engine, artifacts), Repository(engine)
         checked = tuple(_check_study(checker, record, on_steps) for record in _chosen(repository, study))
         unreferenced = repository.unreferenced(artifacts.digests())
@@ -133,19 +133,21 @@ def repair_database(
 
     Raises:
         SelectionError: there is no such study.
-        StorageError: the database cannot be used.
+        StorageError: the database cannot be used or has no tables of ours.
         ArtifactError: a file cannot be removed.
     """
     fronts: dict[str, tuple[str, ...]] = {}
     unreadable: dict[str, str] = {}
     with _upgraded(storage) as engine:
-        checker = StudyChecker(engine, _artifacts(storage))
+        checker = StudyChecker(engine, open_artifacts(storage))
         chosen = _chosen(Repository(engine), study)
         for done, record in enumerate(chosen):
             on_steps(WorkSteps(what=f"study {record.name}", noun="studies", done=done, total=len(chosen)))
             try:
                 fronts[record.name] = tuple(checker.repair_front(record.id))
             except SpecError as error:
+                unreadable[record.name] = f"its specification cannot be read: {error}"
+            except DamagedResultsError as error:
                 unreadable[record.name] = str(error)
         on_steps(WorkSteps(what="unreferenced files", noun="files"))
         n_removed = checker.remove_unreferenced(min_age_s=min_age_s)
@@ -157,11 +159,11 @@ def back_up(storage: str, path: Path, *, on_steps: OnSteps = unwatched) -> copie
 
     Raises:
         SetupError: the target exists, or the database is no SQLite file.
-        StorageError: there is none, or reading or writing failed.
+        StorageError: there is none, it has no tables of ours, or reading or writing failed.
         ArtifactError: a file is missing, damaged or cannot be written.
     """
     with _upgraded(storage) as engine:
-        return copies.backup(engine, _artifacts(storage), path=path, on_steps=on_steps)
+        return copies.backup(engine, open_artifacts(storage), path=path, on_steps=on_steps)
 
 
 @contextmanager
@@ -177,13 +179,21 @@ def _opened(storage: str) -> Iterator[Engine]:
 
 @contextmanager
 def _upgraded(storage: str) -> Iterator[Engine]:
+    _check_has_tables(normalize_url(storage))
     with _opened(storage) as engine:
         upgrade(engine)
         yield engine
 
 
-def _artifacts(storage: str) -> ArtifactStore:
-    return ArtifactStore(default_root(normalize_url(storage)))
+def _check_has_tables(url: str) -> None:
+    """Refuse a database without our tables, which was emptied or is another program's, before anything is written."""
+    check_exists(url)
+    with look(url) as connection:
+        if read_revision(connection) is None:
+            raise StorageError(
+                f"database {masked(url)} is empty or not one of this package: it has no tables of studies; "
+                "restore a copy, or give another --storage."
+            )
 
 
 def _chosen(repository: Repository, study: str | None) -> list[StudyRecord]:

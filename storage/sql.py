@@ -83,9 +83,22 @@ def masked(url: str | URL) -> str:
     return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1***@", text))
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for one in memory and for a server.
+
+    Raises:
+        StorageError: the text is no URL.
+    """
+    with url_errors(url):
+        parsed = make_url(normalize_url(url))
+        is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if is_file else None
+
+
 def is_missing(url: str) -> bool:
     """Return whether a URL names an SQLite file that is not there, which opening it would create."""
-    return url.startswith("sqlite:///") and not Path(make_url(url).database or "").is_file()
+    file = sqlite_file(url)
+    return file is not None and not file.is_file()
 
 
 def check_exists(url: str) -> None:
@@ -94,9 +107,10 @@ def check_exists(url: str) -> None:
     Raises:
         StorageError: the file or its folder is missing.
     """
-    if not url.startswith("sqlite:///"):
+    file = sqlite_file(url)
+    if file is None:
         return
-    _check_folder(make_url(url))
+    _check_folder(file, database=masked(url))
     if is_missing(url):
         raise StorageError(f"there is no database {masked(url)}; `launch` makes one, or give another --storage.")
 
@@ -115,16 +129,8 @@ def open_engine(url: str) -> Engine:
             system; the server does not answer.
         SetupError: the database's driver is not installed.
     """
-    try:
-        with url_errors(url):
-            parsed = make_url(normalize_url(url))
-            is_sqlite = parsed.get_backend_name() == "sqlite"
-            if is_sqlite:
-                _check_folder(parsed)
-            engine = create_engine(parsed) if is_sqlite else create_engine(parsed, **server_options(parsed))
-    except ModuleNotFoundError as error:
-        raise SetupError(f"database {masked(url)} needs the Python package {error.name!r}; install it.") from None
-    if is_sqlite:
+    engine = _make_engine(url)
+    if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
@@ -134,6 +140,22 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def look(url: str) -> Iterator[Connection]:
+    """Connect to a database that is there, for one look that writes nothing, not even the switch to a write-ahead log.
+
+    Raises:
+        StorageError: as `open_engine`; the database failed inside the block.
+        SetupError: the database's driver is not installed.
+    """
+    engine = _make_engine(url)
+    try:
+        with storage_errors(engine.url), engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def server_options(url: str | URL) -> dict[str, Any]:
@@ -208,13 +230,24 @@ def storage_errors(url: str | URL) -> Iterator[None]:
         raise StorageError(f"database {masked(url)}: a stored value is no JSON ({error}); {advice}.") from error
 
 
-def _check_folder(url: URL) -> None:
-    if url.database in (None, "", ":memory:"):
-        return
-    folder = Path(str(url.database)).parent
+def _check_folder(file: Path, *, database: str) -> None:
+    folder = file.parent
     if not folder.is_dir():
-        raise StorageError(f"database {masked(url)}: folder {folder} does not exist; create it or give another path.")
-    check_local(folder, database=masked(url))
+        raise StorageError(f"database {database}: folder {folder} does not exist; create it or give another path.")
+    check_local(folder, database=database)
+
+
+def _make_engine(url: str) -> Engine:
+    file = sqlite_file(url)
+    if file is not None:
+        _check_folder(file, database=masked(url))
+    try:
+        with url_errors(url):
+            parsed = make_url(normalize_url(url))
+            is_sqlite = parsed.get_backend_name() == "sqlite"
+            return create_engine(parsed) if is_sqlite else create_engine(parsed, **server_options(parsed))
+    except ModuleNotFoundError as error:
+        raise SetupError(f"database {masked(url)} needs the Python package {error.name!r}; install it.") from None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, DamagedResultsError
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
-from storage import front_ledger, references
+from storage import front_replay, references
 from storage.artifacts import ArtifactStore
 from storage.records import TrialState
 from storage.schema import TrialRow
@@ -20,7 +20,8 @@ class StudyCheck:
     """What is wrong with a study, in words.
 
     Attributes:
-        front: where the stored front differs from that of the results; `StudyChecker.repair_front` mends it.
+        front: where the stored front differs from that of the results; `StudyChecker.repair_front` mends it. Empty
+            where one of `trials` is a result that is not whole: the front of the results is not known then.
         trials: rows that no worker can have written.
         artifacts: files that are missing or damaged.
         unreferenced: digests of files that nothing in the database refers to; they only take space, and some may
@@ -39,7 +40,7 @@ class StudyCheck:
 
 
 class StudyChecker:
-    """Checks and repairs the studies of one database and the artifacts beside it."""
+    """Checks and repairs the studies of one database and its artifacts."""
 
     def __init__(self, engine: Engine, artifacts: ArtifactStore) -> None:
         """Use an engine of `storage.sql.open_engine` whose database `storage.migrations.upgrade` has seen."""
@@ -55,7 +56,8 @@ class StudyChecker:
         """
         with self._transactions.reading() as session:
             study = study_row(session, study_id)
-            front = front_ledger.differences(session, study)
+            is_known = not front_replay.damaged_results(session, study_id)
+            front = front_replay.differences(session, study) if is_known else []
             trials = _odd_trials(session, study_id)
             uses = references.uses(session, study_id)
             unreferenced = self._artifacts.digests() - references.all_digests(session)
@@ -74,12 +76,19 @@ class StudyChecker:
         Raises:
             SelectionError: there is no such study.
             SpecError: this version of the package cannot read its specification.
+            DamagedResultsError: a result lacks its measurement or its time; nothing is changed.
         """
         with self._transactions.writing() as session:
             study = lock_study(session, study_id)
-            found = front_ledger.differences(session, study)
+            damaged = front_replay.damaged_results(session, study_id)
+            if damaged:
+                raise DamagedResultsError(
+                    f"complete trials without a measurement or a time: {', '.join(map(str, damaged))}; "
+                    "without them the front is not known, restore a copy of the database."
+                )
+            found = front_replay.differences(session, study)
             if found:
-                front_ledger.rebuild(session, study)
+                front_replay.rebuild(session, study)
             return found
 
     def remove_unreferenced(self, *, min_age_s: float) -> int:
@@ -113,7 +122,7 @@ class StudyChecker:
         for done, digest in enumerate(digests):
             on_steps(WorkSteps(what="reading files", noun="files", done=done, total=len(digests)))
             try:
-                self._artifacts.path(digest)
+                self._artifacts.check(digest)
             except ArtifactError as error:
                 broken[digest] = str(error)
         return broken

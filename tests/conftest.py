@@ -5,8 +5,9 @@ import signal
 from hypothesis import settings
 
 from tests.postgres_server import postgres_server
+from tests.s3_server import s3_server
 
-__all__ = ["postgres_server"]
+__all__ = ["postgres_server", "s3_server"]
 
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")

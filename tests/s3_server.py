@@ -64,6 +64,13 @@ def running_s3_server() -> Iterator[S3Server]:
         process.wait()
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One running server for all tests of a session: what fsspec has opened once keeps to that server's address."""
+    with running_s3_server() as server:
+        yield server
+
+
 def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + _START_S
     while True:

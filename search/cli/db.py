@@ -106,7 +106,7 @@ def _print_repair(done: "Repair", *, min_age_h: float) -> None:
         else:
             _print(f"study {name}: the front is that of the results")
     for name, reason in done.unreadable.items():
-        _print(f"study {name}: left alone, its specification cannot be read: {reason}", style="red")
+        _print(f"study {name}: left alone, {reason}", style="red")
     _print(f"removed {done.n_removed} unreferenced files that were at least {min_age_h:g} hours old")
 
 

@@ -97,7 +97,11 @@ def test_study_stored_before_there_was_early_stopping_or_a_warm_start_goes_on(tm
 
 
 def test_warm_start_needs_a_study_of_the_same_database(tmp_path: Path) -> None:
-    with pytest.raises(SelectionError, match=r"no study 'earlier' in .*; its studies: none yet"):
+    with pytest.raises(SelectionError, match=r"no study 'earlier' to begin with: there is no database .*studies\.db; "):
+        prepare_study(launch_options(tmp_path, warm_start__study="earlier"))
+    assert not any(tmp_path.iterdir())
+    prepare_study(launch_options(tmp_path, name="other"))
+    with pytest.raises(SelectionError, match=r"no study 'earlier' in .*; its studies: 'other'"):
         prepare_study(launch_options(tmp_path, warm_start__study="earlier"))
     prepare_study(launch_options(tmp_path, name="earlier"))
     prepare_study(launch_options(tmp_path, warm_start__study="earlier"))

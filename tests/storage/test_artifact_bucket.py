@@ -3,7 +3,6 @@
 import hashlib
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from spaces.errors import ArtifactError, SetupError
 from storage.artifact_bucket import BucketStore, bucket_url, open_artifacts
 from storage.artifacts import ArtifactStore, default_root
-from tests.s3_server import S3Server, running_s3_server
+from tests.s3_server import S3Server
 
 # SHA-256 of "abc" from FIPS 180-2, appendix B.1.
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -36,12 +35,6 @@ class Bench:
 
     def remove_bucket(self) -> None:
         self._client.delete_bucket(Bucket=self.bucket)
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    with running_s3_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -160,14 +153,14 @@ def test_variable_names_a_bucket_a_folder_or_nothing(monkeypatch: pytest.MonkeyP
     url = "s3://bucket/studies"
     monkeypatch.setenv("SEARCH_ARTIFACTS", url)
     assert bucket_url(SERVER) == url
-    assert default_root(SERVER) == Path("cosearch.artifacts")
+    assert default_root(SERVER) == Path("postgresql-db.artifacts")
     assert bucket_url("studies.db") is None
     assert type(open_artifacts("studies.db")) is ArtifactStore
     assert open_artifacts("studies.db").root == Path("studies.artifacts")
     monkeypatch.setenv("SEARCH_ARTIFACTS", "/shared")
     assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("/shared"))
     monkeypatch.delenv("SEARCH_ARTIFACTS")
-    assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("cosearch.artifacts"))
+    assert (bucket_url(SERVER), open_artifacts(SERVER).root) == (None, Path("postgresql-db.artifacts"))
 
 
 @pytest.mark.slow
@@ -175,6 +168,6 @@ def test_variable_opens_the_bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SEARCH_ARTIFACTS", bench.url)
     store = open_artifacts(SERVER)
     assert isinstance(store, BucketStore)
-    assert store.root == Path("cosearch.artifacts")
+    assert store.root == Path("postgresql-db.artifacts")
     store.put(b"abc")
     assert bench.store.digests() == {ABC}

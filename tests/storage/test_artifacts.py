@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, StorageError
 from storage.artifacts import ArtifactStore, default_root
 
 # SHA-256 of "abc" from FIPS 180-2, appendix B.1.
@@ -33,11 +33,46 @@ def files(root: Path) -> list[Path]:
         ("sqlite:////data/my.studies.db", "/data/my.studies.artifacts"),
         ("sqlite://", "cosearch.artifacts"),
         ("sqlite:///:memory:", "cosearch.artifacts"),
-        ("postgresql://user@host/db", "cosearch.artifacts"),
+        ("runs.sqlite", "runs.sqlite-artifacts"),
+        ("sqlite+pysqlite:////data/run.1", "/data/run.1-artifacts"),
+        ("studies", "studies-artifacts"),
+        ("postgresql://user@host/studies", "postgresql-studies.artifacts"),
+        ("postgresql://user@host/a%2Fb", "postgresql-a%2Fb.artifacts"),
+        ("postgresql://user@host", "cosearch.artifacts"),
     ],
 )
-def test_artifacts_lie_beside_the_database(url: str, root: str) -> None:
+def test_artifacts_lie_beside_the_database(
+    url: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert default_root(url) == Path(root)
+
+
+@pytest.mark.parametrize(
+    ("url", "old", "own"),
+    [
+        ("runs.sqlite", "runs.artifacts", "runs.sqlite-artifacts"),
+        ("runs", "runs.artifacts", "runs-artifacts"),
+        ("postgresql://user@host/db", "cosearch.artifacts", "postgresql-db.artifacts"),
+    ],
+)
+def test_folder_of_an_earlier_version_is_taken_unless_another_database_has_it(
+    url: str, old: str, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(old).mkdir()
+    assert default_root(url) == Path(old)
+    Path(old).with_suffix(".db").touch()
+    assert default_root(url) == Path(own)
+    Path(old).with_suffix(".db").unlink()
+    Path(own).mkdir()
+    assert default_root(url) == Path(own)
+
+
+def test_text_that_is_no_url_is_refused_without_its_password() -> None:
+    with pytest.raises(StorageError, match="is no database URL") as raised:
+        default_root("postgresql://me:secret@db:port/studies")
+    assert "secret" not in str(raised.value)
 
 
 def test_bytes_are_stored_under_their_hash(store: ArtifactStore, root: Path) -> None:

@@ -15,7 +15,7 @@ from storage.records import StudyRecord
 from storage.repository import Repository
 from storage.sql import open_engine, write_engine
 from storage.study_check import StudyChecker
-from tests.builders import build_outcome, claim_trial
+from tests.builders import build_outcome, claim_trial, run_trial
 
 
 @pytest.fixture
@@ -79,18 +79,26 @@ def test_nothing_is_overwritten(engine: Engine, artifacts: ArtifactStore, digest
     with pytest.raises(SetupError, match=r"taken\.db exists already"):
         backup(engine, artifacts, path=taken)
     assert taken.read_text() == "mine"
-    with pytest.raises(SetupError, match=r"studies\.artifacts exists already"):
-        backup(engine, artifacts, path=tmp_path / "studies.bak")
+    (tmp_path / "free.artifacts").mkdir()
+    with pytest.raises(SetupError, match=r"free\.artifacts exists already"):
+        backup(engine, artifacts, path=tmp_path / "free.db")
     assert artifacts.digests() == {digest}
 
 
 def test_damaged_file_is_not_copied_silently(
-    engine: Engine, artifacts: ArtifactStore, digest: str, tmp_path: Path
+    engine: Engine, study: StudyRecord, artifacts: ArtifactStore, digest: str, tmp_path: Path
 ) -> None:
-    artifacts.path(digest).write_bytes(b"mode")
+    outcome, other = build_outcome(0.75, 0.75, size_bytes=500), artifacts.put(b"other")
+    run_trial(ClaimRepository(engine), study.id, 1, outcome, artifacts={"model.h5": other})
+    damaged = max(digest, other)  # the second that is copied
+    content = artifacts.get(damaged)
+    artifacts.path(damaged).write_bytes(content[:-1])
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(ArtifactError, match="is damaged"):
         backup(engine, artifacts, path=tmp_path / "copy.db")
-    assert not (tmp_path / "copy.db").exists()
+    assert sorted(tmp_path.iterdir()) == before
+    artifacts.put(content)
+    assert backup(engine, artifacts, path=tmp_path / "copy.db").n_artifacts == 2
 
 
 def test_missing_folder_is_named(engine: Engine, artifacts: ArtifactStore, tmp_path: Path) -> None:

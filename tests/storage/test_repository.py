@@ -194,8 +194,8 @@ def test_check_names_what_was_tampered_with(
         connection.execute(text("UPDATE cosearch_front_entries SET number = 1"))
         connection.execute(text("UPDATE cosearch_revisions SET hypervolume = 7.0, size = 2 WHERE revision = 1"))
     assert repository.check_front(study.id) == [
-        "trial 0 belongs on the front but is not stored there",
-        "trial 1 is stored on the front but does not belong there",
+        "trial 0 is stored as on the front never; the results give from revision 1 on",
+        "trial 1 is stored as on the front from revision 1 on; the results give never",
         "revision 1 says 2 members; the results give 1",
         "revision 1 says hypervolume 7.0; the results give 125.0",
     ]

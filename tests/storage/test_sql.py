@@ -8,7 +8,16 @@ from spaces.errors import SetupError, StorageError
 from storage import sql
 from storage.migrations import upgrade
 from storage.repository import Repository
-from storage.sql import check_exists, masked, normalize_url, open_engine, server_options, storage_errors, write_engine
+from storage.sql import (
+    check_exists,
+    is_missing,
+    masked,
+    normalize_url,
+    open_engine,
+    server_options,
+    storage_errors,
+    write_engine,
+)
 
 
 @pytest.mark.parametrize(
@@ -143,10 +152,13 @@ def test_repository_shows_the_masked_url(repository: Repository, database: Path)
     assert repr(repository) == f"Repository('sqlite:///{database}')"
 
 
-def test_a_missing_sqlite_file_is_named_and_not_created(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["", "sqlite:///", "sqlite+pysqlite:///"])
+def test_a_missing_sqlite_file_is_named_and_not_created(tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "typo.db"
-    with pytest.raises(StorageError, match=r"no database sqlite:///.*typo\.db; `launch` makes one"):
-        check_exists(normalize_url(str(path)))
+    url = normalize_url(f"{scheme}{path}")
+    with pytest.raises(StorageError, match=r"no database sqlite.*:///.*typo\.db; `launch` makes one"):
+        check_exists(url)
+    assert is_missing(url)
     assert not path.exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from spaces.check_result import CheckResult
-from spaces.errors import SelectionError
+from spaces.errors import DamagedResultsError, SelectionError
 from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
 from storage.claims import ClaimRepository
@@ -13,7 +13,7 @@ from storage.repository import Repository
 from storage.rungs import RungRepository
 from storage.sql import write_engine
 from storage.study_check import StudyCheck, StudyChecker
-from tests.builders import build_measurement, build_outcome, claim_trial
+from tests.builders import build_measurement, build_outcome, claim_trial, run_trial
 
 GOOD = StudyCheck(front=(), trials=(), artifacts=(), unreferenced=())
 
@@ -94,15 +94,15 @@ def test_file_that_a_worker_drops_during_the_check_is_no_finding(
     digests: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read = artifacts.path
+    check = artifacts.check
 
-    def drop_first(digest: str) -> Path:
+    def drop_first(digest: str) -> None:
         # As a worker does whose trial left the front: first in the database, then on the disk.
         repository.drop_artifacts(study.id, number=1)
         artifacts.remove(digests["model 1"])
-        return read(digest)
+        check(digest)
 
-    monkeypatch.setattr(artifacts, "path", drop_first)
+    monkeypatch.setattr(artifacts, "check", drop_first)
     assert StudyChecker(engine, artifacts).check(study.id) == GOOD
     damage(artifacts, digests["model 0"])
     (found,) = StudyChecker(engine, artifacts).check(study.id).artifacts
@@ -123,6 +123,32 @@ def test_rows_that_no_worker_wrote_are_named(checker: StudyChecker, study: Study
     assert taken.lease.number == 2
 
 
+@pytest.mark.parametrize(
+    ("column", "finding"),
+    [
+        ("measurement", "trial 0 is complete without a measurement"),
+        ("finished_at", "trial 0 is finished without a time"),
+    ],
+)
+@pytest.mark.usefixtures("digests")
+def test_front_is_left_alone_while_a_result_is_not_whole(
+    checker: StudyChecker,
+    repository: Repository,
+    study: StudyRecord,
+    engine: Engine,
+    column: str,
+    finding: str,
+) -> None:
+    tamper(engine, f"UPDATE cosearch_trials SET {column} = NULL WHERE number = 0")
+    tamper(engine, "DELETE FROM cosearch_revisions WHERE revision = 1")
+    found = checker.check(study.id)
+    assert (found.front, found.trials, found.is_good) == ((), (finding,), False)
+    before = repository.revisions(study.id)
+    with pytest.raises(DamagedResultsError, match=r"without a measurement or a time: 0; .* restore a copy"):
+        checker.repair_front(study.id)
+    assert repository.revisions(study.id) == before
+
+
 def test_unreferenced_files_are_listed_and_old_ones_removed(
     checker: StudyChecker, study: StudyRecord, artifacts: ArtifactStore, digests: dict[str, str]
 ) -> None:
@@ -141,6 +167,15 @@ def test_unreferenced_files_are_listed_and_old_ones_removed(
         "DELETE FROM cosearch_front_entries",
         "UPDATE cosearch_revisions SET hypervolume = 7.0",
         "DELETE FROM cosearch_revisions",
+        "UPDATE cosearch_revisions SET hypervolume = 2 * hypervolume WHERE revision = 1",
+        "UPDATE cosearch_revisions SET size = 77 WHERE revision = 1",
+        "UPDATE cosearch_revisions SET number = 0 WHERE revision = 2",
+        "UPDATE cosearch_revisions SET number = NULL WHERE revision = 1",
+        "DELETE FROM cosearch_revisions WHERE revision = 0",
+        "DELETE FROM cosearch_revisions WHERE revision = 1",
+        "INSERT INTO cosearch_revisions VALUES (1, 3, 1, 281.25, 2, '2026-01-01 00:00:00.000000')",
+        "UPDATE cosearch_front_entries SET entered_revision = 2 WHERE number = 0",
+        "INSERT INTO cosearch_front_entries VALUES (1, 2, 1, 2)",
     ],
 )
 @pytest.mark.usefixtures("digests")
@@ -170,6 +205,39 @@ def test_repair_brings_back_who_left_when(
     after = [repository.front(study.id, revision=r.revision) for r in repository.revisions(study.id)]
     assert after == before
     assert [[trial.number for trial in front] for front in after] == [[], [2], [0, 2], [0, 2, 4], [3, 4]]
+
+
+def test_what_differs_in_the_past_is_named(checker: StudyChecker, study: StudyRecord, engine: Engine) -> None:
+    claims = ClaimRepository(engine)
+    for number, (clean, size) in enumerate(((0.5, 500), (0.75, 250), (0.25, 125))):
+        run_trial(claims, study.id, number, build_outcome(clean, 0.5, size_bytes=size))
+    tamper(engine, "UPDATE cosearch_revisions SET hypervolume = 2 * hypervolume, size = 77 WHERE revision = 1")
+    tamper(engine, "UPDATE cosearch_front_entries SET left_revision = 3 WHERE number = 0")
+    assert checker.check(study.id).front == (
+        "trial 0 is stored as on the front from revision 1 until 3; the results give from revision 1 until 2",
+        "revision 1 says 77 members; the results give 1",
+        "revision 1 says hypervolume 250.0; the results give 125.0",
+    )
+
+
+def test_front_is_good_whose_results_came_while_the_clock_was_set_back(
+    checker: StudyChecker, study: StudyRecord, engine: Engine
+) -> None:
+    claims = ClaimRepository(engine)
+    for number, size in enumerate((500, 600, 250)):  # the second never is on the front, the first leaves it
+        run_trial(claims, study.id, number, build_outcome(0.5, 0.5, size_bytes=size))
+    tamper(engine, "UPDATE cosearch_trials SET finished_at = '2099-01-01 00:00:00.000000' WHERE number = 0")
+    tamper(engine, "UPDATE cosearch_revisions SET created_at = '2099-01-01 00:00:00.000000' WHERE number = 0")
+    assert checker.check(study.id) == GOOD
+
+
+def test_many_differences_are_cut_short(checker: StudyChecker, study: StudyRecord, engine: Engine) -> None:
+    claims = ClaimRepository(engine)
+    for number in range(25):
+        run_trial(claims, study.id, number, build_outcome(0.5, 0.5, size_bytes=500 - number))
+    tamper(engine, "UPDATE cosearch_revisions SET size = 7")
+    *named, rest = checker.check(study.id).front
+    assert (len(named), rest) == (20, "and 6 differences more")
 
 
 def test_withheld_score_belongs_on_no_front(repository: Repository, study: StudyRecord, engine: Engine) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_database_that_is_not_there_is_not_made(run, command, tmp_path):
         "error: there is no database sqlite:///studies.db; `launch` makes one, or give another --storage.\n"
     )
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [("check",), ("repair",), ("backup", "copy.db")])
+@pytest.mark.parametrize("tables", ["", "CREATE TABLE notes (text)"])
+def test_database_without_our_tables_is_not_good_and_stays_as_it_is(run, command, tables, tmp_path):
+    with closing(sqlite3.connect("studies.db")) as other:
+        other.executescript(tables)
+    Path("studies.db").touch()
+    before = Path("studies.db").read_bytes()
+    ran = run("db", *command)
+    assert (ran.code, ran.output) == (4, "")
+    assert "database sqlite:///studies.db is empty or not one of this package" in ran.errors
+    assert Path("studies.db").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["studies.db"]
 
 
 def test_upgrade_says_from_where_to_where(run, tmp_path):
@@ -138,6 +154,16 @@ def test_repair_removes_only_old_files_that_nothing_refers_to(run, stored):
     assert stored.artifacts.digests() == {young, *stored.digests}
 
 
+def test_repair_of_one_database_leaves_the_files_of_its_neighbours(run, stored, tmp_path):
+    for other in ("studies.sqlite", "studies"):
+        assert run("db", "backup", other).code == 0
+        assert run("db", "repair", "--storage", other, "--min-age", "0").code == 0
+    stored.tamper("DELETE FROM cosearch_artifacts")
+    assert "removed 2 unreferenced" in run("db", "repair", "--min-age", "0").output
+    for other in ("studies.sqlite", "studies"):
+        assert run("db", "check", "--storage", other).code == 0
+
+
 def test_repair_leaves_a_study_alone_that_it_cannot_read(run, stored):
     stored.tamper("UPDATE cosearch_studies SET spec = '{}' WHERE id = 1")
     ran = run("db", "repair")
@@ -151,6 +177,19 @@ def test_backup_stands_alone(run, stored, tmp_path):
     assert run("db", "check", "--storage", "copy.db").output == "study first: good\nstudy second: good\n"
     again = run("db", "backup", "copy.db")
     assert (again.code, "copy.db exists already" in again.errors) == (2, True)
+
+
+def test_results_that_are_not_whole_are_told_and_their_front_is_left_alone(run, stored):
+    stored.tamper("UPDATE cosearch_trials SET measurement = NULL, finished_at = NULL WHERE study_id = 1")
+    stored.tamper("DELETE FROM cosearch_revisions WHERE study_id = 1 AND revision = 1")
+    checked = run("db", "check")
+    assert (checked.code, checked.errors) == (1, "")
+    assert "trial 0 is complete without a measurement\n" in checked.output
+    assert "`db repair` writes it anew" not in checked.output
+    repaired = run("db", "repair")
+    assert (repaired.code, repaired.errors) == (1, "")
+    assert "study first: left alone, complete trials without a measurement or a time: 0; " in repaired.output
+    assert "study second: the front is that of the results\n" in repaired.output
 
 
 def test_every_command_answers_machines(run, stored, tmp_path):
