@@ -6,6 +6,7 @@
     |-- SelectionError              2   a trial, revision or study that was asked for does not exist
     |-- ArtifactError               2   a stored file is missing or its hash does not match
     |-- ExportError                 2   an export could not be made or did not pass its check
+    |-- NoResultError               1   a launch is over and none of its trials has a result
     |-- ParentError                 2   the float parent cannot be trained, so no trial can
     |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
     |-- StudyMismatchError          3   the stored study differs from what was given now
@@ -42,6 +43,12 @@ class ArtifactError(SearchError):
 
 class ExportError(SearchError):
     """An export could not be written or did not pass its own check."""
+
+
+class NoResultError(SearchError):
+    """The trials of a study are spent, and none of them is complete."""
+
+    exit_code = 1
 
 
 class ParentError(SearchError):
