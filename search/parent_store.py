@@ -58,7 +58,7 @@ class ParentStore:
         }
         if self._spec.parent.tune:
             # Besides its name: what is kept beside the artifacts is shared by all studies.
-            made_from["start"] = file_source(parent_file(self._spec.parent.file or ""))
+            made_from["start"] = file_source(parent_file(self._spec.parent.file or "", self._dataset.data_dir))
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def obtain(
@@ -103,7 +103,7 @@ class ParentStore:
             ArtifactError: the weights cannot be read now, but may be there.
         """
         if self._spec.parent.file is not None and not self._spec.parent.tune:
-            return self._from_file(topology, parent_file(self._spec.parent.file))
+            return self._from_file(topology, parent_file(self._spec.parent.file, self._dataset.data_dir))
         record = self._patience(lambda: self._repository.find_parent(self._study_id, self.key(choices)))
         return None if record is None else self._stored(record)
 
