@@ -260,7 +260,7 @@ class Evaluator:
         source = TRAINED_HERE
         bench.network.initialize(self._spec.seed)
         if settings.file is not None:
-            path = parent_file(settings.file)
+            path = parent_file(settings.file, self._dataset.data_dir)
             bench.network.load_weights(load_float_weights(path, bench.topology))
             source = f"{file_source(path)}, trained on here"
         plan = parent_plan(self._spec, self._dataset)

@@ -17,7 +17,7 @@ from search.parent_file import parent_file
 from search.parents import TRAINED_HERE, Parent, TrainParent, file_source
 from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
-from spaces.errors import ArtifactError
+from spaces.errors import LostArtifactError
 from spaces.study_spec import StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import ParentRecord
@@ -42,6 +42,7 @@ class ParentStore:
         """Keep what is needed to find and keep parents."""
         self._spec, self._dataset, self._study_id = spec, dataset, study_id
         self._repository, self._artifacts, self._patience = repository, artifacts, patience
+        self._told_lost: set[str] = set()
 
     def key(self, choices: Mapping[str, float]) -> str:
         """Return a digest of everything that the parent of a topology with these choices is made from."""
@@ -57,7 +58,7 @@ class ParentStore:
         }
         if self._spec.parent.tune:
             # Besides its name: what is kept beside the artifacts is shared by all studies.
-            made_from["start"] = file_source(parent_file(self._spec.parent.file or ""))
+            made_from["start"] = file_source(parent_file(self._spec.parent.file or "", self._dataset.data_dir))
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def obtain(
@@ -79,7 +80,7 @@ class ParentStore:
         Raises:
             SpecError: the user's file does not fit the topology.
             ParentError: `train` failed.
-            ArtifactError: the parent or its state could not be stored.
+            ArtifactError: the parent could not be read, or it or its state not stored.
             StopRequestedError: somebody asked to stop, or the training was lost.
         """
         kept = self.find(topology, choices)
@@ -94,26 +95,42 @@ class ParentStore:
     def find(self, topology: Topology, choices: Mapping[str, float]) -> Parent | None:
         """Return the kept parent of a topology; None where there is none, or where its weights are lost or damaged.
 
-        The same settings and seed train the same weights again, so a lost file comes back under its digest.
+        What `keep` then stores takes their place: under the same digest where the same weights are trained again, which
+        another machine or version may not do, else under another one.
 
         Raises:
             SpecError: the user's file does not fit the topology.
+            ArtifactError: the weights cannot be read now, but may be there.
         """
         if self._spec.parent.file is not None and not self._spec.parent.tune:
-            return self._from_file(topology, parent_file(self._spec.parent.file))
+            return self._from_file(topology, parent_file(self._spec.parent.file, self._dataset.data_dir))
         record = self._patience(lambda: self._repository.find_parent(self._study_id, self.key(choices)))
         return None if record is None else self._stored(record)
 
     def keep(self, choices: Mapping[str, float], parent: Parent, details: Mapping[str, Any]) -> Parent:
-        """Keep a parent, unless another worker was first: then its parent is returned, so that all use the same."""
+        """Keep a parent, unless another worker was first: then its parent is returned, so that all use the same.
+
+        A first one whose weights are lost or damaged is replaced.
+
+        Raises:
+            ArtifactError: the parent could not be stored, or the first one not be read.
+        """
         record = ParentRecord(
             key=self.key(choices),
             digest=self._artifacts.put(weights_to_bytes(parent.weights)),
             clean_accuracy=parent.clean_accuracy,
             details={**details, "topology": dict(choices), "source": parent.source},
         )
-        stored = self._patience(lambda: self._repository.save_parent(self._study_id, record))
-        return parent if stored.digest == record.digest else self._stored(stored) or parent
+        first = self._patience(lambda: self._repository.save_parent(self._study_id, record))
+        if first.digest == record.digest:
+            return parent
+        kept = self._stored(first)
+        if kept is not None:
+            return kept
+        self._patience(lambda: self._repository.replace_parent(self._study_id, record, lost=first.digest))
+        for digest in self._patience(lambda: self._repository.unreferenced({first.digest})):
+            self._artifacts.remove(digest)
+        return parent
 
     def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
         """Return where a parent's unfinished training is kept: a file beside the artifacts."""
@@ -122,9 +139,10 @@ class ParentStore:
     def _stored(self, record: ParentRecord) -> Parent | None:
         try:
             weights = weights_from_bytes(self._artifacts.get(record.digest))
-        except ArtifactError as error:
-            _log.warning("%s It is trained again.", error)
-            self._artifacts.remove(record.digest)
+        except LostArtifactError as error:  # not removed: another worker may be writing it anew in this moment
+            if record.digest not in self._told_lost:  # who waits for another worker's training looks again and again
+                _log.warning("%s It is trained again.", error)
+                self._told_lost.add(record.digest)
             return None
         source = str(record.details.get("source", TRAINED_HERE))
         return Parent(weights=weights, clean_accuracy=record.clean_accuracy, source=source)

@@ -57,7 +57,7 @@ class SharedParents:
         Raises:
             SpecError: the user's file does not fit the topology.
             ParentError: `train` failed.
-            ArtifactError: the parent or its state could not be stored.
+            ArtifactError: the parent could not be read, or it or its state not stored.
             StopRequestedError: somebody asked to stop.
         """
         is_waiting = False

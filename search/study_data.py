@@ -1,6 +1,7 @@
 """The data of a study: loaded, held against its specification, split, and known again by their fingerprint."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from search.data.dataset import Dataset
@@ -28,12 +29,13 @@ def load_data(spec: StudySpec, *, data_dir: Path | None, synthetic: bool) -> Dat
         _check_epsilons(spec, source.input_range)
     raw = load_raw(spec.data, data_dir=data_dir, synthetic=synthetic)
     _check_epsilons(spec, raw.input_range)
-    return split(
+    dataset = split(
         raw,
         validation_examples=spec.data.validation_examples,
         attack_examples=spec.data.attack_examples,
         seed=spec.seed,
     )
+    return replace(dataset, data_dir=data_dir)
 
 
 def _check_epsilons(spec: StudySpec, input_range: tuple[float, float]) -> None:

@@ -47,7 +47,7 @@ def check_fits(spec: StudySpec, dataset: Dataset, topologies: Sequence[Topology]
         # Here, because it comes with TensorFlow.
         from search.models.float_weights import load_float_weights
 
-        path = parent_file(spec.parent.file)
+        path = parent_file(spec.parent.file, dataset.data_dir)
         for topology in topologies:
             load_float_weights(path, topology)
 
@@ -64,7 +64,7 @@ def find_or_create(repository: Repository, spec: StudySpec, dataset: Dataset) ->
             name=spec.name,
             spec=spec.model_dump(mode="json"),
             spec_fingerprint=spec.fingerprint,
-            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec), _SUITE_VERSION: SUITE_VERSION},
+            data={**dataset.describe(), _PARENT_DIGEST: _parent_digest(spec, dataset), _SUITE_VERSION: SUITE_VERSION},
             versions=installed_versions(),
         )
     stored_spec = parse_spec(stored.spec, source=f"stored study {spec.name!r}")
@@ -87,7 +87,7 @@ def check_same_study(stored: StudyRecord, spec: StudySpec, dataset: Dataset) -> 
         StudyMismatchError: the data, the user's float model, the search suite or Optuna are others.
     """
     check_same_data(stored, dataset)
-    if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec):
+    if stored.data.get(_PARENT_DIGEST) != _parent_digest(spec, dataset):
         raise StudyMismatchError(
             f"study {spec.name!r} was started with other weights in parent.file = {spec.parent.file!r}; give the same "
             "file, or another name for a new study."
@@ -108,9 +108,10 @@ def check_same_study(stored: StudyRecord, spec: StudySpec, dataset: Dataset) -> 
         )
 
 
-def _parent_digest(spec: StudySpec) -> str | None:
+def _parent_digest(spec: StudySpec, dataset: Dataset) -> str | None:
     """Return the SHA-256 of the user's float model, None where the study trains its own."""
-    return None if spec.parent.file is None else hashlib.sha256(parent_file(spec.parent.file).read_bytes()).hexdigest()
+    named = spec.parent.file
+    return None if named is None else hashlib.sha256(parent_file(named, dataset.data_dir).read_bytes()).hexdigest()
 
 
 def _spec_differences(stored: Any, given: Any, key: str = "") -> list[str]:

@@ -69,6 +69,7 @@ class Worker:
             StudyMismatchError: the stored specification is not the one that the study began with.
             SetupError: the study has a living worker of this name, or as many as its database bears.
             SpecError: the constraints leave nothing to try.
+            ArtifactError: a file cannot be stored; the trial is done again at the next start.
             StopRequestedError: somebody asked to stop while a trial was trained or the worker waited; the trial is
                 done again at the next start.
         """

@@ -4,8 +4,10 @@
     |-- SpecError                   2   a study file, a preset or a flag is wrong
     |-- DataError                   2   a data set is missing, damaged or not what was promised
     |-- SelectionError              2   a trial, revision or study that was asked for does not exist
-    |-- ArtifactError               2   a stored file is missing or its hash does not match
+    |-- ArtifactError               2   a stored file cannot be read or written
+    |   `-- LostArtifactError       2   it is missing or its hash does not match
     |-- ExportError                 2   an export could not be made or did not pass its check
+    |-- NoResultError               1   a launch is over and none of its trials has a result
     |-- ParentError                 2   the float parent cannot be trained, so no trial can
     |-- SetupError                  2   the process cannot run the work (imports, disk, tools)
     |-- DamagedResultsError         2   stored results lack what must be known to compute from them
@@ -38,11 +40,21 @@ class SelectionError(SearchError):
 
 
 class ArtifactError(SearchError):
-    """A stored file is missing or does not have the hash that the database holds."""
+    """A file that is stored, or is to be stored, cannot be read or written."""
+
+
+class LostArtifactError(ArtifactError):
+    """A stored file is missing or does not have the hash that the database holds: no second attempt reads it."""
 
 
 class ExportError(SearchError):
     """An export could not be written or did not pass its own check."""
+
+
+class NoResultError(SearchError):
+    """The trials of a study are spent, and none of them is complete."""
+
+    exit_code = 1
 
 
 class ParentError(SearchError):

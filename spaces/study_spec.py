@@ -199,6 +199,17 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _parent_file_is_of_one_topology(self) -> Self:
+        for name, offered in self.topology.choices().items():
+            if self.parent.file is not None and len(offered) > 1:
+                raise ValueError(
+                    f"parent.file = {self.parent.file!r} holds the weights of one topology, but topology.{name} = "
+                    f"{list(offered)} offers {len(offered)}; in a study file, set topology.{name} to the one that the "
+                    "file has, or leave parent.file out and every topology gets a parent that is trained here"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _warm_start_has_a_source(self) -> Self:
         warm = self.warm_start
         if self.training.start == "scratch" and (warm.priors or warm.inherit):

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spaces.errors import ArtifactError, SetupError
+from spaces.errors import ArtifactError, LostArtifactError, SetupError
 from storage.artifacts import ROOT_VARIABLE, ArtifactStore, check_digest, default_root, is_digest
 from storage.sql import normalize_url
 
@@ -82,14 +82,15 @@ class BucketStore(ArtifactStore):
         """Return the content.
 
         Raises:
-            ArtifactError: the object is missing or damaged.
+            LostArtifactError: the object is missing or damaged.
+            ArtifactError: it cannot be read.
         """
         check_digest(digest)
-        with self._errors(f"artifact {digest} cannot be read"):
+        with self._errors(f"artifact {digest} cannot be read", missing=LostArtifactError):
             content: bytes = self._files.cat_file(self._key(digest))
         actual = hashlib.sha256(content).hexdigest()
         if actual != digest:
-            raise ArtifactError(
+            raise LostArtifactError(
                 f"artifact {digest} in {self._url} is damaged, its content has the hash {actual}; restore the object "
                 "from an older version or a copy, or remove it and train the trial again."
             )
@@ -108,7 +109,8 @@ class BucketStore(ArtifactStore):
         """Read an object and compare its content with the digest.
 
         Raises:
-            ArtifactError: the object is missing or damaged.
+            LostArtifactError: the object is missing or damaged.
+            ArtifactError: it cannot be read.
         """
         self.get(digest)
 
@@ -142,12 +144,16 @@ class BucketStore(ArtifactStore):
         return f"{self._prefix}/{digest[:2]}/{digest}"
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Turn whatever the package for S3 raises into `ArtifactError`."""
+    def _errors(self, what: str, *, missing: type[ArtifactError] = ArtifactError) -> Iterator[None]:
+        """Turn whatever the package for S3 raises into `ArtifactError`, what it says of a missing object into another.
+
+        A bucket that does not exist counts as a missing object: s3fs raises the same for both.
+        """
         try:
             yield
         except Exception as error:
-            raise ArtifactError(
+            kind = missing if isinstance(error, FileNotFoundError) else ArtifactError
+            raise kind(
                 f"{what} in {self._url}: {_reason(error)}; check the address, the credentials and your rights there."
             ) from error
 

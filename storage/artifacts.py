@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from sqlalchemy import make_url
 
-from spaces.errors import ArtifactError
+from spaces.errors import ArtifactError, LostArtifactError
 from storage.sealed_files import sync_folder
 from storage.sql import normalize_url, sqlite_file
 
@@ -118,7 +118,8 @@ class ArtifactStore:
         """Return the content.
 
         Raises:
-            ArtifactError: the file is missing or damaged.
+            LostArtifactError: the file is missing or damaged.
+            ArtifactError: it cannot be read.
         """
         check_digest(digest)
         content = BytesIO()
@@ -129,7 +130,8 @@ class ArtifactStore:
         """Return the path of the file, for reading only, after a check of its content.
 
         Raises:
-            ArtifactError: the file is missing or damaged.
+            LostArtifactError: the file is missing or damaged.
+            ArtifactError: it cannot be read.
         """
         self.check(digest)
         return self._target(digest)
@@ -138,7 +140,8 @@ class ArtifactStore:
         """Read a file and compare its content with the digest.
 
         Raises:
-            ArtifactError: the file is missing or damaged.
+            LostArtifactError: the file is missing or damaged.
+            ArtifactError: it cannot be read.
         """
         check_digest(digest)
         self._verify(digest, into=None)
@@ -179,13 +182,18 @@ class ArtifactStore:
         try:
             with self._target(digest).open("rb") as source:
                 actual = _hash(source, into=into)
-        except OSError as error:
-            raise ArtifactError(
+        except FileNotFoundError as error:
+            raise LostArtifactError(
                 f"artifact {digest} cannot be read from {self._root}: {_reason(error)}; "
                 "restore that folder from a copy, or train the trial again."
             ) from error
-        if actual != digest:
+        except OSError as error:
             raise ArtifactError(
+                f"artifact {digest} cannot be read from {self._root}: {_reason(error)}; "
+                "check the disk and your rights there, then run the command again."
+            ) from error
+        if actual != digest:
+            raise LostArtifactError(
                 f"artifact {digest} in {self._root} is damaged, its content has the hash {actual}; "
                 "restore the file from a copy, or remove it and train the trial again."
             )

@@ -223,6 +223,33 @@ class Repository:
                 session.add(row)
             return parent_record(row)
 
+    def replace_parent(self, study_id: int, parent: ParentRecord, *, lost: str) -> ParentRecord:
+        """Store a float parent in place of one whose weights are lost, and return the stored one.
+
+        Where another worker has replaced it already, its parent stays. What else the study says of the lost weights,
+        such as their sensitivity, refers to the new ones from then on.
+
+        Args:
+            study_id: of the study that has the lost one.
+            parent: the new one, with the key of the lost one.
+            lost: digest of the lost weights.
+
+        Raises:
+            SelectionError: the study has no parent of that key.
+        """
+        check_digest(parent.digest)
+        with self._transactions.writing() as session:
+            lock_study(session, study_id)
+            row = session.get(ParentRow, (study_id, parent.key))
+            if row is None:
+                raise SelectionError(f"study {study_id} has no float parent with the key {parent.key!r}.")
+            if row.digest == lost:
+                row.details = plain_json(parent.details)
+                same = select(ParentRow).where(ParentRow.study_id == study_id, ParentRow.digest == lost)
+                for other in session.scalars(same):
+                    other.digest, other.clean_accuracy = parent.digest, parent.clean_accuracy
+            return parent_record(row)
+
     def find_parent(self, study_id: int, key: str) -> ParentRecord | None:
         """Return the parent with that key, this study's own or else another one's; None where it was never trained.
 

@@ -29,6 +29,7 @@ from search.cli.stop_signals import sigterm_as_ctrl_c
 from spaces.errors import SpecError
 
 if TYPE_CHECKING:
+    from dashboards.snapshot import StudySnapshot
     from search.bootstrap import LaunchOptions
     from search.cli.progress import LaunchProgress
     from storage.records import StudyRecord
@@ -93,14 +94,25 @@ def _overrides(
 
 
 def _end(console: Console, name: str | None, storage: str, *, as_json: bool) -> None:
-    """Print what came of the launch; None stands for a study whose work was interrupted."""
+    """Print what came of the launch; None stands for a study whose work was interrupted.
+
+    Raises:
+        NoResultError: the work is done, and no trial is complete.
+    """
     if name is None:
         console.print("stopped; the same command goes on where this one ended")
         raise typer.Exit(EXIT_INTERRUPTED)
+    from dashboards.reading import read_snapshot
+    from search.bootstrap import open_memory
+    from search.cli.no_result import check_has_result
+
+    memory = open_memory(storage)
+    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     if as_json:
-        _write_outcome(name, storage)
+        _write_outcome(snapshot)
     else:
-        _print_outcome(console, name, storage)
+        _print_outcome(console, snapshot, storage)
+    check_has_result(snapshot)
 
 
 def _check_none_given(of_ray: Mapping[str, Any]) -> None:
@@ -196,25 +208,16 @@ def _store(console: Console, options: "LaunchOptions", *, n_workers: int) -> "tu
     return study, progress
 
 
-def _write_outcome(name: str, storage: str) -> None:
-    from dashboards.reading import read_snapshot
-    from search.bootstrap import open_memory
+def _write_outcome(snapshot: "StudySnapshot") -> None:
     from search.cli.front_table import front_values
     from search.cli.status import status_values
 
-    memory = open_memory(storage)
-    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
-    values = {"study": status_values(snapshot), "front": front_values(snapshot)}
-    write_json(values)
+    write_json({"study": status_values(snapshot), "front": front_values(snapshot)})
 
 
-def _print_outcome(console: Console, name: str, storage: str) -> None:
-    from dashboards.reading import read_snapshot
-    from search.bootstrap import open_memory
+def _print_outcome(console: Console, snapshot: "StudySnapshot", storage: str) -> None:
     from search.cli.front_table import print_front
     from search.cli.next_commands import print_next
 
-    memory = open_memory(storage)
-    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits)
     print_front(results(), snapshot)
-    print_next(console, name, storage, has_front=bool(snapshot.front_numbers))
+    print_next(console, snapshot.study.name, storage, has_front=bool(snapshot.front_numbers))

@@ -1,6 +1,7 @@
 """Data as loaded (`RawData`), one part of it (`Split`), and all parts of a study (`Dataset`)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -131,6 +132,7 @@ class Dataset:
         attack_indices: positions in `validation` of the examples that every trial is attacked on.
         fingerprint: SHA-256 over the examples and the splits; a study resumes on equal fingerprints only.
         input_grid, is_synthetic, is_exact, note, sound: as in `RawData`.
+        data_dir: the folder that was looked in first; what a study names beside its data is looked for there too.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Dataset:
     is_exact: bool = True
     note: str = ""
     sound: Sound | None = None
+    data_dir: Path | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 # command answered itself.
 _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 128 + signal.SIGINT}
 
-# Bad input, as a float parent that cannot be trained, and another study than the stored one: they come again after
-# every start, if only when the training has come that far.
+# Bad input, as a float parent that cannot be trained, a folder that takes no files, and another study than the stored
+# one: they come again after every start, if only when the training has come that far.
 _FROM_INPUT = {2, 3}
 
 

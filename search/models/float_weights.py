@@ -1,6 +1,6 @@
 """Reading the weights of a user's own float model from a Keras HDF5 file, without running any of its code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ KERAS_FIELDS = {  # Keras' names of a layer's weights -> ours
     "moving_variance": "variance",
 }
 
+_NEUTRAL = {"bias": 0.0, "gamma": 1.0, "beta": 0.0}  # of what a model may do without
+
 Weights = dict[str, NDArray[np.float32]]
 
 
@@ -35,7 +37,8 @@ def load_float_weights(path: Path, topology: Topology) -> Weights:
         topology: what the file is expected to hold.
 
     Raises:
-        SpecError: the file cannot be read, or its layers or shapes are not those of the topology.
+        SpecError: the file cannot be read, its layers or shapes are not those of the topology, or a value is not
+            finite.
     """
     if not path.is_file():
         raise SpecError(f"parent.file = {str(path)!r} does not exist; give the path of a Keras .h5 file.")
@@ -56,7 +59,7 @@ def match_weights(groups: Sequence[Weights], topology: Topology, *, where: str) 
         where: names the file in errors.
 
     Raises:
-        SpecError: layers or shapes are not those of the topology.
+        SpecError: layers or shapes are not those of the topology, or a value is not finite.
     """
     layers = [group for group in groups if "kernel" in group]
     norms = [group for group in groups if "mean" in group]
@@ -70,7 +73,7 @@ def match_weights(groups: Sequence[Weights], topology: Topology, *, where: str) 
     weights: Weights = {}
     for name, group in [*zip(expected_layers, layers, strict=True), *zip(expected_norms, norms, strict=True)]:
         weights.update({f"{name}/{field}": value for field, value in group.items()})
-    _check_shapes(weights, topology, where)
+    _check_fields(weights, topology, where)
     return weights
 
 
@@ -89,24 +92,33 @@ def _layer_groups(root: Any) -> list[Weights]:
     return groups
 
 
-def _check_shapes(weights: Weights, topology: Topology, where: str) -> None:
-    """Check shapes; give a bias, scale or offset that the model does without its neutral value."""
+def _expected_shapes(topology: Topology) -> Iterator[tuple[str, dict[str, tuple[int, ...]]]]:
+    """Yield the name of every node with weights, and the shape of each of its fields."""
     for layer in topology.layers:
-        expected, channels = topology.kernel_shape(layer), topology.shapes[layer.name][-1]
-        if weights[f"{layer.name}/kernel"].shape != expected:
-            raise SpecError(
-                f"{where}: the kernel for {layer.name!r} has shape "
-                f"{weights[f'{layer.name}/kernel'].shape}; the topology needs {expected}."
-            )
-        weights.setdefault(f"{layer.name}/bias", np.zeros(channels, np.float32))
+        yield layer.name, {"kernel": topology.kernel_shape(layer), "bias": topology.shapes[layer.name][-1:]}
     for node in topology.nodes:
-        if not isinstance(node, BatchNorm):
-            continue
-        channels = topology.shapes[node.name][-1]
-        weights.setdefault(f"{node.name}/gamma", np.ones(channels, np.float32))
-        weights.setdefault(f"{node.name}/beta", np.zeros(channels, np.float32))
-        found = weights[f"{node.name}/mean"].shape
-        if found != (channels,):
-            raise SpecError(
-                f"{where}: the normalization for {node.name!r} has {found[0]} channels; the topology needs {channels}."
-            )
+        if isinstance(node, BatchNorm):
+            channels = topology.shapes[node.name][-1:]
+            yield node.name, dict.fromkeys(("gamma", "beta", "mean", "variance"), channels)
+
+
+def _check_fields(weights: Weights, topology: Topology, where: str) -> None:
+    """Check every field; give a bias, scale or offset that the model does without its neutral value."""
+    for name, shapes in _expected_shapes(topology):
+        for field, expected in shapes.items():
+            key = f"{name}/{field}"
+            if field in _NEUTRAL and key not in weights:
+                weights[key] = np.full(expected, _NEUTRAL[field], np.float32)
+            if key not in weights:
+                raise SpecError(f"{where}: {name!r} gets no {field}; the topology needs one of shape {expected}.")
+            values = weights[key]
+            if values.shape != expected:
+                raise SpecError(
+                    f"{where}: the {field} for {name!r} has shape {values.shape}; the topology needs {expected}."
+                )
+            n_wrong = np.count_nonzero(~np.isfinite(values))
+            if n_wrong:
+                raise SpecError(
+                    f"{where}: the {field} for {name!r} has {n_wrong} of {values.size} values that are not finite; "
+                    "train the model again or give another file."
+                )

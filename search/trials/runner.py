@@ -11,7 +11,7 @@ from search.trials.outbox import Result
 from search.trials.parts import WorkerParts
 from search.trials.refusals import refusal
 from search.trials.rung_watch import RungWatch, StoppedEarlyError
-from spaces.errors import ArtifactError, FencedError, StorageError, TrialError
+from spaces.errors import FencedError, StorageError, TrialError
 from storage.claims import Claim, Lease
 from storage.records import TrialOutcome, TrialRecord, TrialState
 
@@ -30,6 +30,7 @@ class TrialRunner:
 
         Raises:
             StopRequestedError: somebody asked to stop; the trial is given back, or its result lies in the outbox.
+            ArtifactError: a file cannot be stored, for which the candidate is not to blame; the trial is given back.
         """
         parts = self._parts
         try:
@@ -83,9 +84,9 @@ class TrialRunner:
             return self._complete(claim.lease, evaluation)
         except StoppedEarlyError as stopped:
             return Result(lease=claim.lease, outcome=stopped.outcome, artifacts={})
-        except (TrialError, ArtifactError) as error:
-            reason = error.reason if isinstance(error, TrialError) else str(error)
-            outcome = TrialOutcome(state=TrialState.FAILED, reason=reason, timings={}, details=dict(parts.provenance))
+        except TrialError as error:
+            details = dict(parts.provenance)
+            outcome = TrialOutcome(state=TrialState.FAILED, reason=error.reason, timings={}, details=details)
             return Result(lease=claim.lease, outcome=outcome, artifacts={})
         except StopRequestedError:
             if not heartbeat.is_lost:

@@ -1,5 +1,6 @@
 """What every repository keeps, on every database it runs on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -212,6 +213,25 @@ def test_first_of_two_parents_with_one_key_stays(repository: Repository) -> None
     assert repository.save_parent(study.id, first) == first
     assert repository.save_parent(study.id, second) == first
     assert repository.find_parent(study.id, first.key) == first
+
+
+def test_parent_whose_weights_are_lost_is_replaced_once_with_all_that_refers_to_them(repository: Repository) -> None:
+    study, other = create_study(repository), create_study(repository, name="other")
+    lost = ParentRecord(key="p", digest=DIGEST, clean_accuracy=0.75, details={"epochs": 3})
+    measured = replace(lost, key="sensitivity of p", details={"sensitivity": 1})
+    for record in (lost, measured):
+        repository.save_parent(study.id, record)
+    repository.save_parent(other.id, lost)
+    second = replace(lost, digest=OTHER_DIGEST, clean_accuracy=0.5, details={"epochs": 4})
+    assert repository.replace_parent(study.id, second, lost=DIGEST) == second
+    late = replace(second, digest="d" * 64)
+    assert repository.replace_parent(study.id, late, lost=DIGEST) == second
+    assert repository.find_parent(study.id, "p") == second
+    found = repository.find_parent(study.id, measured.key)
+    assert found == replace(measured, digest=OTHER_DIGEST, clean_accuracy=0.5)
+    assert repository.find_parent(other.id, "p") == lost
+    with pytest.raises(SelectionError, match="no float parent with the key 'q'"):
+        repository.replace_parent(study.id, replace(late, key="q"), lost=DIGEST)
 
 
 def test_studies_share_parents_and_prefer_their_own(repository: Repository) -> None:

@@ -3,15 +3,30 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
-from search.bootstrap import LaunchOptions, WorkerOptions, join_worker, open_memory, prepare_study, prepare_worker
+from search.bootstrap import (
+    LaunchOptions,
+    WorkerOptions,
+    join_worker,
+    open_memory,
+    open_parents,
+    prepare_study,
+    prepare_worker,
+)
+from search.models.network import Network
+from search.models.topologies import digits_cnn
+from search.study_data import load_data
 from spaces.errors import SelectionError, SpecError, StorageError, StudyMismatchError
+from spaces.spec_files import parse_spec
 from storage.sql import open_engine
+from tests.search.test_parents import write_h5
 
 
 def launch_options(folder: Path, **overrides: Any) -> LaunchOptions:
@@ -155,3 +170,36 @@ def test_preparing_a_study_comes_without_tensorflow(tmp_path: Path) -> None:
         "sampler='tpe', keep_all=False, overrides={})); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "studies.db")], check=True)
+
+
+def write_parent(path: Path, *, bias: float = 0.0) -> None:
+    network = Network(digits_cnn.build(input_shape=(8, 8, 1), n_classes=10, width=0.25))
+    network.initialize(0)
+    path.parent.mkdir()
+    weights = dict(network.weights())
+    write_h5(path, weights | {"conv1/bias": np.full_like(weights["conv1/bias"], bias)})
+
+
+def test_parent_file_below_the_folder_of_data_dir_is_found_by_launch_worker_and_training(tmp_path: Path) -> None:
+    write_parent(tmp_path / "data" / "mine.h5")
+    given = replace(launch_options(tmp_path, topology__width=0.25, parent__file="mine.h5"), data_dir=tmp_path / "data")
+    study = prepare_study(given)
+    own = replace(worker_options(tmp_path), data_dir=tmp_path / "data")
+    assert join_worker(own, Mock(), lambda: False).study.id == study.id
+    spec = parse_spec(study.spec, source="stored")
+    dataset = load_data(spec, data_dir=own.data_dir, synthetic=False)
+    parents = open_parents(open_memory(own.storage), study, spec, dataset, Mock())
+    topology = digits_cnn.build(input_shape=(8, 8, 1), n_classes=10, width=0.25)
+    found = parents.find(topology, {"width": 0.25})
+    assert found is not None
+    assert found.source.startswith("mine.h5 (SHA-256 ")
+    with pytest.raises(SpecError, match=r"parent\.file = 'mine\.h5' does not exist.*--data-dir"):
+        join_worker(worker_options(tmp_path), Mock(), lambda: False)
+
+
+def test_parent_file_with_values_that_are_not_finite_is_refused_before_the_study_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "mine.h5"
+    write_parent(path, bias=float("nan"))
+    with pytest.raises(SpecError, match=r"mine\.h5': the bias for 'conv1' has .* values that are not finite"):
+        prepare_study(launch_options(tmp_path, topology__width=0.25, parent__file=str(path)))
+    assert not (tmp_path / "studies.db").exists()

@@ -1,5 +1,6 @@
 """Several workers that need the same float parent: one trains, the others wait, a dead one is replaced."""
 
+import errno
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from search.patience import Patience
 from search.shared_parents import SharedParents
 from search.training.checkpoint import EpochRecord, FitCheckpoint, FitState
 from search.training.fit import StopRequestedError
-from spaces.errors import ParentError
+from spaces.errors import ArtifactError, ParentError
 from storage.artifacts import ArtifactStore
 from storage.migrations import upgrade
 from storage.parent_leases import ParentLeases
@@ -236,3 +237,40 @@ def test_waiting_ends_when_a_stop_is_asked_for(cluster: Cluster) -> None:
     second = cluster.worker("w2", on_wait=waits.append, should_stop=lambda: waits != [])
     with pytest.raises(StopRequestedError):
         second.obtain(TOPOLOGY, CHOICES, never)
+
+
+def kept_file(cluster: Cluster) -> Path:
+    store = ArtifactStore(cluster.folder / "artifacts")
+    (digest,) = store.digests()
+    return store.path(digest)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.25], ids=["the same weights", "other weights"])
+@pytest.mark.parametrize("content", [None, b"damaged"])
+def test_parent_whose_file_is_lost_is_trained_again_and_found_by_the_others(
+    cluster: Cluster, value: float, content: bytes | None
+) -> None:
+    accuracy(cluster.worker("w1"), lambda _checkpoint, _is_lost: trained(0.5))
+    path = kept_file(cluster)
+    path.unlink() if content is None else path.write_bytes(content)
+    assert accuracy(cluster.worker("w2"), lambda _checkpoint, _is_lost: trained(value)) == value
+    assert accuracy(cluster.worker("w3"), never) == value
+    assert kept_file(cluster).exists()  # and no damaged one beside it
+
+
+def test_parent_that_cannot_be_read_now_is_neither_removed_nor_trained_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracy(cluster.worker("w1"), lambda _checkpoint, _is_lost: trained(0.5))
+    path, read = kept_file(cluster), Path.open
+
+    def fail(self: Path, *arguments: Any, **keywords: Any) -> Any:
+        if self == path:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return read(self, *arguments, **keywords)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", fail)
+        with pytest.raises(ArtifactError, match="Too many open files; check the disk"):
+            accuracy(cluster.worker("w2"), never)
+    assert accuracy(cluster.worker("w3"), never) == 0.5

@@ -276,7 +276,7 @@ def test_worker_is_entered_and_says_good_bye(bench):
     assert bench.workers.alive(bench.study.id, within_s=60.0) == []
 
 
-def test_model_that_cannot_be_stored_fails_its_trial_with_the_reason(bench, monkeypatch):
+def test_model_that_cannot_be_stored_gives_its_trial_back_and_ends_the_worker(bench, monkeypatch):
     put = bench.artifacts.put
 
     def put_or_fail(content: Any) -> str:
@@ -285,8 +285,12 @@ def test_model_that_cannot_be_stored_fails_its_trial_with_the_reason(bench, monk
         return put(content)
 
     monkeypatch.setattr(bench.artifacts, "put", put_or_fail)
-    assert bench.worker(trials=5).run()
-    (failed,) = bench.trials(TrialState.FAILED)
-    assert failed.reason == "12 bytes cannot be stored in artifacts: No space left on device."
-    assert len(bench.trials(TrialState.COMPLETE)) == 4
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        bench.worker(trials=5).run()
+    assert bench.trials(TrialState.FAILED) == []
+
+    assert bench.worker(trials=5).run()  # as the fourth training; there is room again
+    assert len(bench.trials(TrialState.COMPLETE)) == 5
+    assert bench.trials()[2].state is TrialState.COMPLETE
+    assert bench.evaluator.seeds[2] == bench.evaluator.seeds[3]
     assert bench.kept_models() == bench.front() | {0, 1}

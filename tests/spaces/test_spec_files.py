@@ -268,6 +268,21 @@ def test_parent_file_that_scratch_would_ignore_is_refused():
     assert message.endswith("leave parent.file out or set training.start = 'parent'.")
 
 
+@pytest.mark.parametrize("tune", [False, True])
+def test_parent_file_beside_several_widths_is_refused(tune):
+    parent, topology = {"file": "mine.h5", "tune": tune}, {"name": "resnet8", "width": [0.5, 1]}
+    message = refusal(parent=parent, topology=topology)
+    assert "parent.file = 'mine.h5' holds the weights of one topology, but topology.width = [0.5, 1.0]" in message
+    assert "set topology.width to the one that the file has" in message
+
+
+def test_preset_of_several_widths_says_what_its_parent_file_needs():
+    with pytest.raises(
+        SpecError, match=r"digits.*parent\.file = 'mine\.h5'.*topology\.width = \[0\.5, 1\.0\] offers 2"
+    ):
+        load_spec("digits", overrides={"parent.file": "mine.h5"})
+
+
 def test_unknown_metric_of_an_objective_lists_the_known_ones():
     objectives = [{"name": "latency", "reference": 1}, {"name": "macs", "reference": 1}]
     assert refusal(objectives=objectives).startswith("objectives[0]: unknown metric 'latency'; known: clean_accuracy")

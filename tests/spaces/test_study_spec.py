@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,6 +9,8 @@ from spaces.objectives import Constraint, Objective
 from spaces.spec_files import load_spec
 from spaces.study_spec import StudySpec
 from tests.spaces.builders import make_spec, spec_content
+
+ONE_WIDTH = {"name": "digits_cnn", "width": 1.0}
 
 
 def test_fraction_is_read_as_a_number():
@@ -31,7 +35,8 @@ def test_integer_is_a_number():
 
 
 def test_parent_file_is_taken_where_training_starts_from_it():
-    assert make_spec(parent={"file": "mine.h5"}, training={"start": "parent"}).parent.file == "mine.h5"
+    spec = make_spec(parent={"file": "mine.h5"}, training={"start": "parent"}, topology=ONE_WIDTH)
+    assert spec.parent.file == "mine.h5"
 
 
 def test_ternary_can_be_chosen():
@@ -180,16 +185,15 @@ def test_study_is_not_its_own_warm_start():
 
 
 def test_settings_of_the_parent_that_are_off_leave_no_trace_in_the_identity():
-    plain = make_spec()
+    make = partial(make_spec, topology=ONE_WIDTH)
+    plain = make()
     assert set(plain.identity()["parent"]) == {"file", "epochs", "learning_rate", "batch_size"}
-    spelled_out = make_spec(parent={"tune": False, "adversarial_weight": 0.0, "adversarial_epsilon": "4/255"})
+    spelled_out = make(parent={"tune": False, "adversarial_weight": 0.0, "adversarial_epsilon": "4/255"})
     assert spelled_out.fingerprint == plain.fingerprint
-    robust = make_spec(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255"})
-    ramped = make_spec(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255", "adversarial_ramp_epochs": 1})
-    tuned = make_spec(parent={"file": "mine.h5", "tune": True})
-    assert (
-        len({item.fingerprint for item in (plain, robust, ramped, tuned, make_spec(parent={"file": "mine.h5"}))}) == 5
-    )
+    robust = make(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255"})
+    ramped = make(parent={"adversarial_weight": 1.0, "adversarial_epsilon": "4/255", "adversarial_ramp_epochs": 1})
+    tuned = make(parent={"file": "mine.h5", "tune": True})
+    assert len({item.fingerprint for item in (plain, robust, ramped, tuned, make(parent={"file": "mine.h5"}))}) == 5
 
 
 def test_identity_of_a_stored_study_is_the_one_it_always_had():

@@ -8,10 +8,20 @@ import pytest
 
 from search.bootstrap import open_memory
 from search.local_launch import LocalOptions
+from storage.records import StudyRecord, TrialOutcome
+from tests.builders import build_failure, build_outcome, run_trial
 from tests.integration.tiny import write_tiny
 from tests.search.cli.running import Ran, make_runner
 
 Run = Callable[..., Ran]
+
+
+def finish(study: StudyRecord, *outcomes: TrialOutcome) -> bool:
+    """Do what workers would have done."""
+    claims = open_memory("studies.db").claims
+    for number, outcome in enumerate(outcomes):
+        run_trial(claims, study.id, number, outcome)
+    return True
 
 
 @pytest.fixture
@@ -26,7 +36,7 @@ def test_supervisor_gets_the_stored_study_and_the_options(run: Run, monkeypatch:
 
     def supervise(*arguments: Any) -> bool:
         seen.extend(arguments)
-        return True
+        return finish(arguments[1], build_outcome(0.9, 0.5, size_bytes=1000))
 
     monkeypatch.setattr("search.cli.supervision.supervise", supervise)
     ran = run("launch", "--study", "tiny.toml", "--workers", "3", "--trials", "7", "--sampler", "random", "--keep-all")
@@ -41,11 +51,29 @@ def test_supervisor_gets_the_stored_study_and_the_options(run: Run, monkeypatch:
 
 def test_figures_of_drawn_images_are_marked_with_workers_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
-    monkeypatch.setattr(
-        "search.cli.supervision.supervise", lambda *arguments: seen.append(arguments[3].is_synthetic) or True
-    )
+
+    def supervise(_console: Any, study: StudyRecord, _options: Any, progress: Any) -> bool:
+        seen.append(progress.is_synthetic)
+        return finish(study, build_outcome(0.9, 0.5, size_bytes=1000))
+
+    monkeypatch.setattr("search.cli.supervision.supervise", supervise)
     assert run("launch", "--study", "tiny.toml", "--workers", "2", "--data", "synthetic").code == 0
     assert seen == [True]
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_launch_without_a_complete_trial_is_exit_1_and_says_what_failed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    failures = [build_failure("loss is not finite")] * 3 + [build_failure("logits are not finite")]
+    monkeypatch.setattr("search.cli.supervision.supervise", lambda _console, study, *_: finish(study, *failures))
+    ran = run("launch", "--study", "tiny.toml", "--workers", "2", *flags)
+    assert ran.code == 1
+    assert (
+        "no trial of study 'tiny' is complete: 3 trials from trial 0 on failed: loss is not finite; "
+        "trial 3 failed: logits are not finite. Mend that"
+    ) in ran.errors
+    assert "tiny" in ran.output
 
 
 def test_stopped_workers_are_exit_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from search.bootstrap import open_memory
 from search.launchers.ray_cluster import Node, Resources
 from search.ray_launch import RayOptions
+from tests.builders import build_outcome, run_trial
 from tests.integration.tiny import write_tiny
 from tests.search.cli.running import Ran, make_runner
 
@@ -54,6 +55,7 @@ def test_cluster_gets_the_stored_study_and_the_options(
 
     def supervise(*arguments: Any, **keywords: Any) -> bool:
         seen.extend([*arguments, keywords])
+        run_trial(open_memory("studies.db").claims, arguments[1].id, 0, build_outcome(0.9, 0.5, size_bytes=1000))
         return True
 
     monkeypatch.setattr("search.cli.ray_supervision.supervise_on_ray", supervise)

@@ -118,7 +118,39 @@ def test_a_normalization_elsewhere_is_refused_with_its_channels(tmp_path: Path) 
     x = layers.BatchNormalization()(layers.Conv2D(5, 1, strides=2, padding="same")(x))
     x = layers.GlobalAveragePooling2D()(layers.add([y, x]))
     path = save(tf.keras.Model(inputs, layers.Dense(3)(x)), tmp_path / "parent.h5")
-    with pytest.raises(SpecError, match="normalization for 'depthwise_norm' has 5 channels; the topology needs 4"):
+    with pytest.raises(SpecError, match=r"gamma for 'depthwise_norm' has shape \(5,\); the topology needs \(4,\)"):
+        load_float_weights(path, residual_topology())
+
+
+def replace_field(path: Path, field: str, value: Any) -> None:
+    """Give the first layer that has a field another value for it, or none."""
+    with h5py.File(path, "r+") as file:
+        root = file["model_weights"]
+        groups = [root[layer] for layer in root.attrs["layer_names"]]
+        found = [(group, name) for group in groups for name in group.attrs["weight_names"] if f"/{field}" in str(name)]
+        group, name = found[0]
+        group.attrs["weight_names"] = [other for other in group.attrs["weight_names"] if other != name]
+        del group[name]
+        if value is not None:
+            group.attrs["weight_names"] = [*group.attrs["weight_names"], name]
+            group[name] = value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("bias", np.zeros(3), r"the bias for 'conv0' has shape \(3,\); the topology needs \(4,\)"),
+        ("gamma", np.zeros((4, 1)), r"the gamma for 'conv0_norm' has shape \(4, 1\); the topology needs \(4,\)"),
+        ("beta", np.float32(0), r"the beta for 'conv0_norm' has shape \(\); the topology needs \(4,\)"),
+        ("moving_variance", None, r"'conv0_norm' gets no variance; the topology needs one of shape \(4,\)"),
+        ("kernel", np.full((3, 3, 2, 4), np.nan), "the kernel for 'conv0' has 72 of 72 values that are not finite"),
+        ("moving_mean", [0, np.inf, 0, 0], "the mean for 'conv0_norm' has 1 of 4 values that are not finite"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_refused_with_its_layer(tmp_path: Path, field: str, value: Any, said: str) -> None:
+    path = save(keras_residual(), tmp_path / "parent.h5")
+    replace_field(path, field, value)
+    with pytest.raises(SpecError, match=rf"parent\.h5'.*{said}"):
         load_float_weights(path, residual_topology())
 
 
