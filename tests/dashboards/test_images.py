@@ -5,7 +5,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from choreographer import errors as browser_errors
+from kaleido.errors import KaleidoError
 
+from dashboards import images
 from dashboards.images import study_figures, write_images
 from spaces.errors import ExportError
 from tests.dashboards.builders import edge_cases, realistic_snapshot
@@ -49,6 +52,28 @@ def test_missing_kaleido_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"cosearch\[figures\]"):
         write_images(study_figures(realistic_snapshot(n_trials=3)), tmp_path / "out", image_format="png")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (browser_errors.BrowserFailedError("It closed.", "See the log."), "draw the images: It closed. Try again"),
+        (browser_errors.BrowserClosedError(), "draw the images: BrowserClosedError. Try again"),
+        (browser_errors.ChannelClosedError("pipe"), "draw the images: pipe. Try again"),
+        (KaleidoError(525, "no figure"), "draw the images: no figure. Try again"),
+        (TimeoutError(), "draw the images: TimeoutError. Try again"),
+        (browser_errors.ChromeNotFoundError(), "install one"),
+        (PermissionError(13, "Permission denied"), "the images cannot be written to .*: Permission denied"),
+    ],
+)
+def test_failing_browser_is_one_line(tmp_path, monkeypatch, error, said):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(images.pio, "write_images", fail)
+    with pytest.raises(ExportError, match=said) as raised:
+        write_images(study_figures(realistic_snapshot(n_trials=3)), tmp_path, image_format="png")
+    assert "--" not in str(raised.value)  # a benchmark with other options calls it too
 
 
 @pytest.mark.browser
