@@ -203,11 +203,6 @@ class Repository:
             study_row(session, study_id)
             return [revision_record(row) for row in session.scalars(query)]
 
-    def check_front(self, study_id: int) -> list[str]:
-        """Compute the front anew from all results and return in words where the stored one differs; empty is good."""
-        with self._transactions.reading() as session:
-            return front_ledger.differences(session, study_row(session, study_id))
-
     def save_parent(self, study_id: int, parent: ParentRecord) -> ParentRecord:
         """Store a float parent and return the stored one: of two with the same key the first stays.
 
