@@ -30,6 +30,7 @@ from spaces.errors import ExportError
 
 IMAGE_FORMATS = ("png", "svg", "pdf")
 _WIDTH = 1000  # CSS pixels, the width of a page
+_WITHOUT = "pages in HTML need none of it"
 _SCALE = 2.0  # of pixels, so that print looks sharp
 
 
@@ -76,29 +77,39 @@ def write_images(figures: Mapping[str, go.Figure], folder: Path, *, image_format
     """Write each figure as `<folder>/<name>.<format>` and return the files.
 
     Raises:
-        ExportError: no such format, nothing to draw, Kaleido or a Chromium is missing, or the folder cannot be written.
+        ExportError: no such format, nothing to draw, Kaleido or a Chromium is missing or fails, or the folder cannot be
+            written.
     """
     if image_format not in IMAGE_FORMATS:
         raise ExportError(f"images are {', '.join(IMAGE_FORMATS)}; got {image_format!r}.")
     if not figures:
         raise ExportError("the study has no figures yet; wait for its first complete trial.")
     try:
-        from kaleido.errors import ChromeNotFoundError
+        from choreographer import errors as browser_errors
+        from kaleido.errors import JavascriptError, KaleidoError
     except ImportError as error:
-        raise ExportError(
-            "images need Kaleido: pip install 'cosearch[figures]'; --format html does without."
-        ) from error
+        raise ExportError(f"images need Kaleido: pip install 'cosearch[figures]'; {_WITHOUT}.") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{name}.{image_format}" for name in figures]
         drawn = list(figures.values())
         heights = [figure.layout.height for figure in drawn]
         pio.write_images(drawn, files, width=_WIDTH, height=heights, scale=_SCALE)  # one browser for all
-    except ChromeNotFoundError as error:
+    except browser_errors.ChromeNotFoundError as error:
         raise ExportError(
             "images need a Chromium or Chrome and none was found: install one (Debian: apt-get install chromium), or "
-            "name its file in the variable BROWSER_PATH; --format html does without."
+            f"name its file in the variable BROWSER_PATH; {_WITHOUT}."
+        ) from error
+    except (
+        *(browser_errors.BrowserFailedError, browser_errors.BrowserClosedError, browser_errors.DevtoolsProtocolError),
+        *(browser_errors.ChannelClosedError, browser_errors.MessageTooLargeError, TimeoutError),  # some are OSErrors
+        *(JavascriptError, KaleidoError),
+    ) as error:
+        reason = str(error.args[0] if error.args else type(error).__name__).rstrip(".")
+        raise ExportError(
+            f"the browser could not draw the images: {reason}. Try again, or name another Chromium in the variable "
+            f"BROWSER_PATH; {_WITHOUT}."
         ) from error
     except OSError as error:
-        raise ExportError(f"--out {folder} cannot be written: {error.strerror or error}.") from error
+        raise ExportError(f"the images cannot be written to {folder}: {error.strerror or error}.") from error
     return files

@@ -6,13 +6,14 @@ the export goes to a folder that is made for it.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from storage.repository import Repository
 TIME_LIMIT_S = 1800.0
 
 _MAX_AT_ONCE = 2  # each loads TensorFlow
+_LAST_WORDS_S = 5.0  # to read what an export that was ended had still written
 _STORAGE_VARIABLE = "SEARCH_STORAGE"
 _DATE_TIME = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal models make equal archives
 
@@ -79,11 +81,11 @@ class SubprocessExports:
             return archive(_only_folder(out), name=f"trial-{number}")
 
     def close(self) -> None:
-        """End the exports that run."""
+        """End the exports that run, with all that they started."""
         with self._lock:
             for process in self._running.values():
-                if process is not None:
-                    process.kill()
+                if process is not None and process.returncode is None:
+                    _kill_group(process)
 
     def _check(self, study: str, number: int, formats: Sequence[str], target: str | None) -> None:
         unknown = [name for name in formats if name not in FORMATS]
@@ -129,15 +131,12 @@ class SubprocessExports:
         with self._lock:
             self._running[study, number] = process
         try:
-            _, errors = process.communicate(timeout=self._settings.time_limit_s)
+            errors = _wait(process, self._settings.time_limit_s)
         except subprocess.TimeoutExpired:
             raise ExportError(
                 f"the export of trial {number} took longer than {self._settings.time_limit_s:.0f} s and was ended; "
                 "ask for fewer formats at once, or run `export` yourself."
             ) from None
-        finally:
-            process.kill()
-            process.communicate()
         if process.returncode != 0:
             raise ExportError(_reason(errors, process.returncode))
 
@@ -172,8 +171,28 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> "subproces
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        start_new_session=True,  # Ctrl-C of the dashboard is not the export's; `close` ends it
+        start_new_session=True,  # Ctrl-C of the dashboard is not the export's; a group that is ended as a whole
     )
+
+
+def _wait(process: "subprocess.Popen[str]", time_limit_s: float) -> str:
+    """Return what a process of `_start` wrote as errors; nothing of its group runs on.
+
+    Raises:
+        TimeoutExpired: it took too long.
+    """
+    with process:  # closes the pipe, which a process that left the group may hold open
+        try:
+            return process.communicate(timeout=time_limit_s)[1]
+        finally:
+            _kill_group(process)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_LAST_WORDS_S)
+
+
+def _kill_group(process: "subprocess.Popen[str]") -> None:
+    with suppress(ProcessLookupError):  # all of it has ended
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _only_folder(out: Path) -> Path:

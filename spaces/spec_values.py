@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spaces.layer_policy import ACTIVATION_BITS, WEIGHT_BITS
 
+MOST_WIDTH = 64.0  # ResNet-8 has over 300 million weights there; a slip such as 1e9 would ask for all memory
 _CLASSES_BESIDE_WORDS = ("silence", "unknown")
 
 
@@ -80,6 +81,8 @@ NonNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Positive: TypeAlias = Annotated[Number, Field(gt=0)]
 NonNegativeChoices: TypeAlias = Annotated[tuple[NonNegative, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
 PositiveChoices: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
+Width: TypeAlias = Annotated[Positive, Field(le=MOST_WIDTH)]
+Widths: TypeAlias = Annotated[tuple[Width, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
 JacobianWeights: TypeAlias = Annotated[NonNegativeChoices, AfterValidator(_offers_zero)]
 Epsilon: TypeAlias = Annotated[Positive, BeforeValidator(_number)]
 Epsilons: TypeAlias = Annotated[tuple[Epsilon, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]

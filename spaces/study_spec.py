@@ -11,7 +11,7 @@ from spaces.errors import SpecError
 from spaces.layer_specs import LayerChoices
 from spaces.objectives import Constraint, Objective
 from spaces.rungs import rung_epochs
-from spaces.spec_values import Count, Epsilons, Integer, Number, PositiveChoices, Section, Words
+from spaces.spec_values import Count, Epsilons, Integer, Number, Section, Widths, Words
 from spaces.targets import Target, read_target
 from spaces.training_specs import ParentSpec, TrainingSpec
 
@@ -24,12 +24,12 @@ class TopologySpec(Section):
     Attributes:
         name: a topology of the service; or None with `builder`.
         builder: import path `package.module:function` of the user's own model builder.
-        width: multipliers of the number of filters.
+        width: multipliers of the number of filters, at most 64.
     """
 
     name: str | None = None
     builder: str | None = None
-    width: PositiveChoices = (1.0,)
+    width: Widths = (1.0,)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from spaces.errors import SelectionError, StudyMismatchError
 from spaces.spec_files import parse_spec
-from storage import front_ledger, front_replay, references
+from storage import front_ledger, references
 from storage.artifacts import check_digest
 from storage.conversion import parent_record, plain_json, revision_record, study_record, trial_record
 from storage.records import ParentRecord, RevisionRecord, StudyRecord, TrialRecord, TrialState
@@ -202,11 +202,6 @@ class Repository:
         with self._transactions.reading() as session:
             study_row(session, study_id)
             return [revision_record(row) for row in session.scalars(query)]
-
-    def check_front(self, study_id: int) -> list[str]:
-        """Compute the front anew from all results and return in words where the stored one differs; empty is good."""
-        with self._transactions.reading() as session:
-            return front_replay.differences(session, study_row(session, study_id))
 
     def save_parent(self, study_id: int, parent: ParentRecord) -> ParentRecord:
         """Store a float parent and return the stored one: of two with the same key the first stays.

@@ -11,9 +11,11 @@ from spaces.candidate import Candidate
 from spaces.layer_policy import LayerPolicy
 from spaces.measurement import Measurement
 from spaces.study_spec import StudySpec
+from storage import front_replay
 from storage.claims import Claim, ClaimRepository
 from storage.records import StudyRecord, TrialOutcome, TrialRecord, TrialState
 from storage.repository import Repository
+from storage.study_rows import study_row
 
 OBJECTIVES = (("clean_accuracy", 0.0), ("robust_accuracy", 0.0), ("size_bytes", 1000.0))
 
@@ -118,3 +120,9 @@ def run_trial(
     """Claim a new trial and finish it."""
     lease = claim_trial(claims, study_id, number, candidate=candidate).lease
     return claims.finish(lease, outcome, artifacts=artifacts)
+
+
+def check_front(repository: Repository, study_id: int) -> list[str]:
+    """Compute the front anew from all results and return in words where the stored one differs; empty is good."""
+    with repository._transactions.reading() as session:
+        return front_replay.differences(session, study_row(session, study_id))

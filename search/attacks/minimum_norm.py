@@ -27,11 +27,6 @@ class MinimumNormResult:
     x: Inputs
     distances: NDArray[np.float32]
 
-    def is_broken_within(self, epsilon: float) -> NDArray[np.bool_]:
-        """Return which examples have a wrong prediction in the ball of that radius.  # [n]"""
-        within: NDArray[np.bool_] = self.distances <= np.float32(epsilon)
-        return within
-
 
 class MinimumNormAttack(ABC):
     """Base of the attacks that return distances."""

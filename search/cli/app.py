@@ -10,7 +10,7 @@ from rich.text import Text
 
 from search.cli.audit import audit
 from search.cli.compare import compare
-from search.cli.consoles import set_quiet
+from search.cli.consoles import set_quiet, told_output
 from search.cli.dashboard import dashboard
 from search.cli.db import db
 from search.cli.doctor import doctor
@@ -62,7 +62,9 @@ app.add_typer(db, name="db")
 def main() -> None:
     """Run a command; exit 0 done, 1 something is wrong, 2 bad input, 3 another study, 4 no database."""
     try:
-        sys.exit(app(prog_name=_program(), standalone_mode=False))
+        with told_output():
+            code = app(prog_name=_program(), standalone_mode=False)
+        sys.exit(code)
     except SearchError as error:
         _print_error(str(error))
         sys.exit(error.exit_code)

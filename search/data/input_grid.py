@@ -1,6 +1,5 @@
 """The grid of 8-bit codes on which a device holds an input: what code stands for what value in input units."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +39,6 @@ class InputGrid:
         low, high = min(input_range[0], 0.0), max(input_range[1], 0.0)
         scale = (high - low) / (_LEVELS - 1)
         return cls(scale=scale, zero_point=round(-low / scale))
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "InputGrid":
-        """Read `to_json`."""
-        return cls(scale=float(fields["scale"]), zero_point=int(fields["zero_point"]))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -1,10 +1,9 @@
 """Which data sets the service knows, and loading the one that a study names."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from search.data.cifar10 import load_cifar10
 from search.data.dataset import RawData
@@ -77,20 +76,6 @@ SOURCES: dict[str, Source] = {
         load_words=lambda keywords: partial(load_speech_commands, keywords=keywords),
     ),
 }
-
-
-def stored_input_grid(data: Mapping[str, Any]) -> InputGrid:
-    """Return the input grid of a study from its stored data description, `Dataset.describe()`.
-
-    Studies that were stored without one have that of the data set of their name, else 256 steps over the input range.
-    """
-    if "input_grid" in data:
-        return InputGrid.from_json(data["input_grid"])
-    source = SOURCES.get(str(data.get("name")))
-    if source is not None:
-        return source.input_grid
-    low, high = data["input_range"]
-    return InputGrid.of_range((float(low), float(high)))
 
 
 def find_source(data_spec: DataSpec) -> Source | None:

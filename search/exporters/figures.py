@@ -5,6 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from search.exporters.base import LOGIT_TOLERANCE, ArtefactFigures, ExportContext, Logits, RunArtefact
+from spaces.errors import ExportError
+
+# Of formats with the trained network's own arithmetic, which a platform may round otherwise now and then.
+LEAST_EXACT_AGREEMENT = 0.99
 
 
 def measure_artefact(context: ExportContext, run: RunArtefact) -> ArtefactFigures:
@@ -22,6 +26,24 @@ def measure_artefact(context: ExportContext, run: RunArtefact) -> ArtefactFigure
 def trained_figures(context: ExportContext) -> ArtefactFigures:
     """Return the figures of the trained network itself."""
     return figures_of(context, context.logits, context.adversarial_logits)
+
+
+def require_agreement(agreement: float, *, least: float, n_examples: int, what: str) -> None:
+    """Check that an artefact gives the trained network's answer often enough.
+
+    Args:
+        agreement, least: fractions of the examples.
+        n_examples: how many there are.
+        what: the artefact, as the message names it.
+
+    Raises:
+        ExportError: it does not.
+    """
+    if agreement < least:
+        raise ExportError(
+            f"{what} gives the trained network's answer on {agreement:.1%} of {n_examples} examples; at least "
+            f"{least:.0%} is expected."
+        )
 
 
 def first_examples(context: ExportContext, count: int) -> ExportContext:

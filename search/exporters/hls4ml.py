@@ -11,11 +11,10 @@ import numpy as np
 
 from search.data.dataset import Inputs
 from search.exporters.base import ExportContext, Exported, Logits
-from search.exporters.figures import first_examples, measure_artefact
+from search.exporters.figures import first_examples, measure_artefact, require_agreement
 from search.exporters.fresh_process import run_module
 from search.exporters.hls4ml_model import Hls4mlModel, build_hls4ml_model
 from search.models.trained_model import TrainedModel
-from spaces.errors import ExportError
 
 _PROCESS = "search.exporters.hls4ml_process"
 _SIMULATED_MACS = 2_000_000_000  # the C++ manages some 20 million a second, on a machine that does other things too
@@ -44,11 +43,8 @@ def export_hls4ml(model: TrainedModel, folder: Path, context: ExportContext) -> 
     fitting = max(_SIMULATED_MACS // (context.cost.macs * (1 + len(context.epsilons))), _FEWEST_EXAMPLES)
     simulated = first_examples(context, fitting)
     figures = measure_artefact(simulated, project.simulate)
-    if figures.argmax_agreement < _LEAST_AGREEMENT:
-        raise ExportError(
-            f"the simulated hls4ml project gives the trained network's answer on {figures.argmax_agreement:.1%} of "
-            f"{figures.n_examples} examples; at least {_LEAST_AGREEMENT:.0%} is expected."
-        )
+    what = "the simulated hls4ml project"
+    require_agreement(figures.argmax_agreement, least=_LEAST_AGREEMENT, n_examples=figures.n_examples, what=what)
     few = figures.n_examples < len(context.y)
     notes = (f"The simulation takes long, so it saw the first {figures.n_examples} of {len(context.y)} test examples.",)
     return _exported(prepared, project.report, figures, notes if few else ())

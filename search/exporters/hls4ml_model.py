@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from search.data.dataset import Inputs
 from search.exporters.hls4ml_process import BINARY
 from search.exporters.packing import folded_norm, layer_codes
+from search.exporters.rescaling import is_passed_on, rescaled_inputs
 from search.models.quantize import build_activation, build_integer_layer
 from search.models.topology import (
     Add,
@@ -28,6 +29,7 @@ from search.models.topology import (
     Node,
     Relu,
     Rescale,
+    Topology,
 )
 from search.models.trained_model import TrainedModel
 from search.runtime import tf
@@ -67,6 +69,9 @@ def build_hls4ml_model(model: TrainedModel, calibration: Inputs, input_range: tu
         model: what is exported.
         calibration: inputs of the training split, for the grid that inputs lie on.  # [n, ...]
         input_range: of the inputs.
+
+    Raises:
+        ExportError: a Rescale cannot be left to the inputs, or a node reads values that have no type.
     """
     builder = _Builder(model, calibration, input_range)
     for node in model.topology.nodes:
@@ -82,6 +87,32 @@ def build_hls4ml_model(model: TrainedModel, calibration: Inputs, input_range: tu
     )
 
 
+def _input_factor(topology: Topology) -> float:
+    """Return what the inputs are multiplied by instead of the network.
+
+    Raises:
+        ExportError: a Rescale multiplies something else, or the inputs by different factors for different nodes.
+    """
+    factor_of: dict[str, float] = {}  # node that reads the inputs -> its factor
+    for node in topology.nodes:
+        for value in () if is_passed_on(node) else rescaled_inputs(topology, node):
+            if isinstance(value.origin, Input):
+                factor_of[node.name] = value.factor
+            elif value.rescales:
+                raise ExportError(
+                    f"hls4ml: node {value.rescales[0].name!r} rescales what {value.origin.name!r} gives, but hls4ml "
+                    "has no such layer, so a Rescale must become part of the inputs. Put it directly after the Input, "
+                    "or leave hls4ml out."
+                )
+    if len(set(factor_of.values())) > 1:
+        factors = ", ".join(f"{name!r} times {factor:g}" for name, factor in factor_of.items())
+        raise ExportError(
+            f"hls4ml: the network's inputs are read {factors}, but a Rescale becomes part of the inputs, which all of "
+            "them read. Let one Rescale after the Input serve them all, or leave hls4ml out."
+        )
+    return next(iter(factor_of.values()))
+
+
 class _Builder:
     """Keras layers, the values that they get when all of them exist, and their types."""
 
@@ -92,8 +123,7 @@ class _Builder:
         self._types: dict[str, _Type] = {}  # node -> type of what is quantized there
         self.tensors: dict[str, Any] = {}
         self.precisions: Precisions = {}
-        factors = [node.factor for node in model.topology.nodes if isinstance(node, Rescale)]
-        self.input_factor = float(np.prod(factors)) if factors else 1.0
+        self.input_factor = _input_factor(model.topology)
         self._input_type = _input_type(calibration * np.float32(self.input_factor), input_range, self.input_factor)
 
     def add(self, node: Node) -> None:

@@ -57,15 +57,6 @@ def pack_unsigned(values: NDArray[np.uint8], bits: int) -> bytes:
     return np.packbits(planes.ravel(), bitorder="little").tobytes()
 
 
-def unpack_codes(content: bytes, *, count: int, bits: int) -> Codes:
-    """Undo `pack_codes`."""
-    planes = np.unpackbits(np.frombuffer(content, np.uint8), count=count * bits, bitorder="little")
-    unsigned = (planes.reshape(count, bits).astype(np.int16) << np.arange(bits)).sum(axis=1)
-    signed = unsigned * 2 - 1 if bits == 1 else unsigned - ((unsigned >> (bits - 1)) << bits)
-    codes: Codes = signed.astype(np.int8)
-    return codes
-
-
 def folded_norm(model: TrainedModel, layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return multiplier and bias per channel: the layer with its normalization is multiplier * (w * x) + bias."""
     multiplier, bias = exact_folded_norm(model, layer)

@@ -6,7 +6,7 @@ The graph takes inputs in input units, laid out as the network takes them, and g
 from pathlib import Path
 
 from search.exporters.base import LOGIT_TOLERANCE, ExportContext, Exported
-from search.exporters.figures import measure_artefact
+from search.exporters.figures import LEAST_EXACT_AGREEMENT, measure_artefact, require_agreement
 from search.exporters.fresh_process import run_fresh
 from search.models.trained_model import TrainedModel
 from spaces.errors import ExportError
@@ -16,7 +16,6 @@ _FILE = "model.onnx"
 # value over the edge between two codes of an activation, which shows in that example's logits; anything wrong in the
 # graph shows on all of them.
 _LEAST_EQUAL = 0.99
-_LEAST_AGREEMENT = 0.99
 
 
 def export_qonnx(model: TrainedModel, folder: Path, context: ExportContext) -> Exported:
@@ -32,12 +31,15 @@ def export_qonnx(model: TrainedModel, folder: Path, context: ExportContext) -> E
     graph = build_qonnx(model)
     onnx.save(graph, str(folder / _FILE))
     figures = measure_artefact(context, lambda x: run_fresh("qonnx", folder, x))
-    if figures.equal_logits < _LEAST_EQUAL or figures.argmax_agreement < _LEAST_AGREEMENT:
+    if figures.equal_logits < _LEAST_EQUAL:
         raise ExportError(
             f"model.onnx gives other logits than the trained network on {1 - figures.equal_logits:.1%} of "
             f"{figures.n_examples} examples, another answer on {1 - figures.argmax_agreement:.1%} (largest difference "
             f"{figures.largest_logit_difference:g})."
         )
+    require_agreement(
+        figures.argmax_agreement, least=LEAST_EXACT_AGREEMENT, n_examples=figures.n_examples, what="model.onnx"
+    )
     counts = {kind: sum(node.op_type == kind for node in graph.graph.node) for kind in ("Quant", "BipolarQuant")}
     return Exported(
         checks={

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from search.exporters.base import ExportContext, Exported
-from search.exporters.figures import measure_artefact
+from search.exporters.figures import measure_artefact, require_agreement
 from search.exporters.fresh_process import run_fresh
 from search.exporters.tflite_graph import convert
 from search.models.trained_model import TrainedModel
@@ -30,11 +30,9 @@ def export_tflite(model: TrainedModel, folder: Path, context: ExportContext) -> 
             f"model.tflite holds tensors of {', '.join(sorted(types))}, but full int8 has int8 and int32."
         )
     figures = measure_artefact(context, lambda x: run_fresh("tflite", folder, x))
-    if figures.argmax_agreement < _LEAST_AGREEMENT:
-        raise ExportError(
-            f"model.tflite gives the trained network's answer on {figures.argmax_agreement:.1%} of "
-            f"{figures.n_examples} examples; at least {_LEAST_AGREEMENT:.0%} is expected."
-        )
+    require_agreement(
+        figures.argmax_agreement, least=_LEAST_AGREEMENT, n_examples=figures.n_examples, what="model.tflite"
+    )
     packed = sum(layer.weight_bytes for layer in context.cost.layers)
     stored = sum(layer.n_weights for layer in model.topology.geometry)
     narrow = sorted({policy.weight_bits for policy in model.candidate.policies.values()} - {_WEIGHT_BITS})

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from search.data.dataset import Inputs
 from search.exporters.packing import folded_norm, layer_codes
+from search.exporters.rescaling import is_passed_on, rescaled_inputs
 from search.exporters.tflite_converter import to_int8
 from search.models.network import Mode, Network
 from search.models.quantizers import relu_range
@@ -39,6 +40,7 @@ from search.models.topology import (
 )
 from search.models.trained_model import TrainedModel
 from search.runtime import tf
+from spaces.errors import ExportError
 
 Tensor = Any
 Range = tuple[float, float]
@@ -50,7 +52,7 @@ _SMALLEST_SCALE = 1e-30  # of a channel that normalization has switched off
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _FoldedKernel:
-    """A layer's kernel with its normalization, the input's rescaling and the signs folded in.
+    """A layer's kernel with its normalization, the rescalings before it and the signs folded in.
 
     Attributes:
         values: the kernel; dense kernels as 1x1 convolutions, whose channels may have scales of their own.
@@ -70,9 +72,27 @@ def convert(model: TrainedModel, *, calibration: Inputs, input_range: Range) -> 
         model: what is converted.
         calibration: inputs of the training split.  # [n, ...]
         input_range: of the inputs.
+
+    Raises:
+        ExportError: a Rescale stands where it cannot be folded into a kernel.
     """
+    _check_rescales(model.topology)
     graph = _Graph(model, ranges=_calibrated_ranges(model, calibration), input_range=input_range)
     return to_int8(graph.function, graph.module, calibration=calibration)
+
+
+def _check_rescales(topology: Topology) -> None:
+    """Refuse rescaled values that anything but a layer reads: only a layer has a kernel for the factor."""
+    for node in topology.nodes:
+        if isinstance(node, Layer) or is_passed_on(node):
+            continue
+        for value in rescaled_inputs(topology, node):
+            if value.rescales:
+                raise ExportError(
+                    f"tflite: node {node.name!r} of type {type(node).__name__} reads what {value.rescales[0].name!r} "
+                    "rescales, but a Rescale becomes part of the kernel of the layer behind it. Put it directly before "
+                    "a Conv2D, DepthwiseConv2D or Dense, or leave tflite out."
+                )
 
 
 def _calibrated_ranges(model: TrainedModel, calibration: Inputs) -> dict[str, Range]:
@@ -161,9 +181,8 @@ class _Graph:
 def _fold(model: TrainedModel, layer: Layer) -> _FoldedKernel:
     codes, exponents = layer_codes(model, layer)
     multiplier, bias = folded_norm(model, layer)
-    source = model.topology.by_name[layer.inputs[0]]
-    factor = source.factor if isinstance(source, Rescale) else 1.0
-    signed = np.exp2(exponents.astype(np.float64)) * multiplier * factor
+    (source,) = rescaled_inputs(model.topology, layer)
+    signed = np.exp2(exponents.astype(np.float64)) * multiplier * source.factor
     scale = np.maximum(np.abs(signed), _SMALLEST_SCALE).astype(np.float32)
     per_channel = np.where(signed < 0, -scale, scale)
     values = codes * (per_channel[:, None] if isinstance(layer, DepthwiseConv2D) else per_channel)

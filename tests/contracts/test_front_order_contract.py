@@ -12,7 +12,15 @@ from spaces.pareto import hypervolume
 from storage.claims import ClaimRepository
 from storage.records import TrialOutcome
 from storage.repository import Repository
-from tests.builders import OBJECTIVES, build_candidate, build_failure, build_outcome, claim_trial, create_study
+from tests.builders import (
+    OBJECTIVES,
+    build_candidate,
+    build_failure,
+    build_outcome,
+    check_front,
+    claim_trial,
+    create_study,
+)
 
 FLOOR = 0.25
 NAMES = count()
@@ -53,4 +61,4 @@ def test_any_order_of_arrivals_gives_the_front_of_all_results(engine: Engine, fo
         front, volume = batch_front(arrived)
         assert {record.number for record in repository.front(study.id)} == front
         assert repository.latest_revision(study.id).hypervolume == pytest.approx(volume)
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []

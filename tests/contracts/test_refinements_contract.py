@@ -15,7 +15,7 @@ from storage.records import StudyRecord
 from storage.refinements import RefinementRepository, RefinementRun
 from storage.repository import Repository
 from storage.study_check import StudyChecker
-from tests.builders import build_measurement, build_outcome, create_study, run_trial
+from tests.builders import build_measurement, build_outcome, check_front, create_study, run_trial
 
 A, B, C, D = (letter * 64 for letter in "abcd")
 EPOCHS = 6
@@ -143,7 +143,7 @@ def test_refinement_leaves_trials_and_front_alone(
     before = repository.trials(study.id), repository.front(study.id), repository.revisions(study.id)
     refinements.save(study.id, build_run(0, 1.0, digest=A, clean=1.0))
     assert (repository.trials(study.id), repository.front(study.id), repository.revisions(study.id)) == before
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
 
 
 def test_what_is_not_there_is_refused(refinements: RefinementRepository, study: StudyRecord) -> None:

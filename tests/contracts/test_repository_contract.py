@@ -15,6 +15,7 @@ from tests.builders import (
     build_failure,
     build_outcome,
     build_spec,
+    check_front,
     claim_trial,
     create_study,
     run_trial,
@@ -86,7 +87,7 @@ def test_missing_study_lists_the_known_ones(repository: Repository) -> None:
 
 
 def test_unknown_study_id_is_refused(repository: Repository) -> None:
-    for ask in (repository.trials, repository.front, repository.revisions, repository.check_front):
+    for ask in (repository.trials, repository.front, repository.revisions):
         with pytest.raises(SelectionError, match="no study has the id 7"):
             ask(7)
 
@@ -165,7 +166,7 @@ def test_front_grows_is_dominated_and_every_past_revision_reads_back(
     assert [revision.hypervolume for revision in revisions] == [0.0, 125.0, 156.25, 421.875, 429.6875]
     assert [front_numbers(repository, study, n) for n in range(5)] == [[], [0], [0, 1], [3], [3, 4]]
     assert front_numbers(repository, study) == [3, 4]
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
 
 
 def test_equal_results_share_the_front(repository: Repository, claims: ClaimRepository) -> None:
@@ -186,7 +187,7 @@ def test_infeasible_failed_and_refused_trials_stay_off_the_front(
     assert front_numbers(repository, study) == []
     run(claims, study, 3, build_outcome(0.5, 0.25, size_bytes=500))
     assert front_numbers(repository, study) == [3]
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
 
 
 def test_unknown_revision_names_the_range(repository: Repository, claims: ClaimRepository) -> None:

@@ -1,11 +1,13 @@
 """Figures as files; drawing them takes a Chromium."""
 
 import builtins
+import pkgutil
 import shutil
 from dataclasses import replace
 
 import pytest
 
+from dashboards import images
 from dashboards.images import study_figures, write_images
 from spaces.errors import ExportError
 from tests.dashboards.builders import edge_cases, realistic_snapshot
@@ -49,6 +51,31 @@ def test_missing_kaleido_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"cosearch\[figures\]"):
         write_images(study_figures(realistic_snapshot(n_trials=3)), tmp_path / "out", image_format="png")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "said"),
+    [
+        ("choreographer.errors.BrowserFailedError", ("It closed.", "See the log."), "the images: It closed. Try again"),
+        ("choreographer.errors.BrowserClosedError", (), "draw the images: BrowserClosedError. Try again"),
+        ("choreographer.errors.ChannelClosedError", ("pipe",), "draw the images: pipe. Try again"),
+        ("kaleido.errors.KaleidoError", (525, "no figure"), "draw the images: no figure. Try again"),
+        ("builtins.TimeoutError", (), "draw the images: TimeoutError. Try again"),
+        ("choreographer.errors.ChromeNotFoundError", (), "install one"),
+        ("builtins.PermissionError", (13, "Permission denied"), "images cannot be written to .*: Permission denied"),
+    ],
+)
+def test_failing_browser_is_one_line(tmp_path, monkeypatch, error, arguments, said):
+    pytest.importorskip("kaleido")
+    raised_by_kaleido = pkgutil.resolve_name(error)(*arguments)
+
+    def fail(*_, **__):
+        raise raised_by_kaleido
+
+    monkeypatch.setattr(images.pio, "write_images", fail)
+    with pytest.raises(ExportError, match=said) as raised:
+        write_images(study_figures(realistic_snapshot(n_trials=3)), tmp_path, image_format="png")
+    assert "--" not in str(raised.value)  # a benchmark with other options calls it too
 
 
 @pytest.mark.browser

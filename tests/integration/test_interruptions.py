@@ -13,6 +13,7 @@ import pytest
 
 from search.bootstrap import open_memory
 from storage.records import TrialRecord, TrialState
+from tests.builders import check_front
 from tests.integration.tiny import GUARD_S, TRIALS, clean_environment, run_search, search_command, write_tiny
 
 pytestmark = pytest.mark.slow
@@ -99,7 +100,7 @@ def test_killed_study_ends_like_one_that_was_never_touched(tiny, tmp_path):
     assert results(stored_trials(tmp_path)) == results(tiny.trials())
     memory = open_memory(str(tmp_path / "studies.db"))
     study = memory.repository.get_study("tiny")
-    assert memory.repository.check_front(study.id) == []
+    assert check_front(memory.repository, study.id) == []
     assert [record.number for record in memory.repository.front(study.id)] == [
         record.number for record in tiny.memory.repository.front(tiny.memory.repository.get_study("tiny").id)
     ]

@@ -16,6 +16,7 @@ from search.cli import app
 from search.sampling import open_optuna_storage
 from spaces.objectives import METRICS
 from storage.records import TrialState
+from tests.builders import check_front
 from tests.integration.tiny import TRIALS, clean_environment, write_tiny
 
 Shown = Callable[..., tuple[int, str, str]]
@@ -94,7 +95,7 @@ def test_every_trial_of_the_budget_is_there_once(tiny):
 def test_stored_front_is_the_front_of_all_results(tiny):
     repository = tiny.memory.repository
     study = repository.get_study("tiny")
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
     assert repository.front(study.id)
 
 

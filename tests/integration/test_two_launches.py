@@ -6,6 +6,7 @@ import pytest
 
 from search.bootstrap import open_memory
 from storage.records import TrialState
+from tests.builders import check_front
 from tests.integration.tiny import GUARD_S, clean_environment, search_command, write_tiny
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ def test_two_launches_share_the_budget_exactly(tmp_path):
     assert {record.state for record in budgeted} <= {TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED}
     assert all(record.is_told for record in trials)
     assert len({record.owner for record in budgeted}) >= 2
-    assert memory.repository.check_front(study.id) == []
+    assert check_front(memory.repository, study.id) == []
     assert memory.workers.alive(study.id, within_s=1e6) == []
     assert all(not record.checkpoints for record in memory.rungs.rungs(study.id))
     assert memory.artifacts.digests() == memory.repository.referenced_digests()

@@ -6,9 +6,12 @@ import sys
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from search import dashboard_exports
 from search.dashboard_exports import ExportSettings, SubprocessExports, archive
 from spaces.errors import ExportError, SelectionError
 from storage.claims import ClaimRepository
@@ -63,6 +66,19 @@ def export(exports, number, study="tiny", formats=("keras",), target=None):
     return exports.export(study, number, formats=formats, target=target)
 
 
+def has_ended(pid):
+    """Tell whether a process is gone, or dead and not yet collected by whoever took it over."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_archive_holds_the_exported_folder_under_a_name_of_ours(exports):
     content = export(exports, 0, formats=["keras", "c"], target="cortex-m4")
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -90,6 +106,43 @@ def test_export_that_takes_too_long_is_ended(repository, exports):
     settings = ExportSettings(storage=SECRET, command=exports._settings.command, time_limit_s=0.5)
     with pytest.raises(ExportError, match="took longer than 0 s"):
         export(SubprocessExports(repository, settings), 2)
+
+
+@pytest.mark.parametrize("redirected", ["", " 2>/dev/null"])
+@pytest.mark.parametrize("ended", ["wait", "exit 3"])
+def test_what_an_export_started_ends_with_it(repository, tmp_path, redirected, ended):
+    pid_file = tmp_path / "pid"
+    script = f"sleep 600{redirected} & echo $! > {pid_file}; {ended}"
+    settings = ExportSettings(storage=SECRET, command=("sh", "-c", script), time_limit_s=1.0)
+    began = time.monotonic()
+    with pytest.raises(ExportError, match=r"took longer than 1 s|exit code 3"):
+        export(SubprocessExports(repository, settings), 2)
+    assert time.monotonic() - began < 5.0
+    assert has_ended(int(pid_file.read_text()))
+
+
+def test_closing_ends_what_an_export_started(repository, tmp_path):
+    pid_file = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; wait"
+    exports = SubprocessExports(repository, ExportSettings(storage=SECRET, command=("sh", "-c", script)))
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(export, exports, 2)
+        while not pid_file.exists():
+            time.sleep(0.01)
+        exports.close()
+        with pytest.raises(ExportError, match="exit code -9"):
+            running.result(timeout=20)
+    assert has_ended(int(pid_file.read_text()))
+
+
+def test_process_that_left_the_group_does_not_hold_the_export_up(repository, monkeypatch):
+    monkeypatch.setattr(dashboard_exports, "_LAST_WORDS_S", 0.2)
+    command = ("sh", "-c", "setsid sleep 8 & wait")
+    settings = ExportSettings(storage=SECRET, command=command, time_limit_s=0.5)
+    began = time.monotonic()
+    with pytest.raises(ExportError, match="took longer than 0 s"):
+        export(SubprocessExports(repository, settings), 2)
+    assert time.monotonic() - began < 5.0
 
 
 def test_one_export_of_a_trial_at_a_time_and_two_in_all(exports):

@@ -36,6 +36,7 @@ from storage.repository import Repository
 from storage.rungs import RungRepository
 from storage.sql import open_engine
 from storage.workers import WorkerIdentity, WorkerRepository
+from tests.builders import check_front
 
 TOPOLOGY = digits_cnn.build(input_shape=(8, 8, 1), n_classes=10, width=0.25)
 TIED = {"match": "*", "tie": True, "weight_bits": [2, 4, 8], "activation_bits": [3, 8], "jr_weight": [0.0, 0.01]}
@@ -235,5 +236,5 @@ class Bench:
         return numbers
 
     def front(self) -> set[int]:
-        assert self.repository.check_front(self.study.id) == []
+        assert check_front(self.repository, self.study.id) == []
         return {record.number for record in self.repository.front(self.study.id)}

@@ -257,3 +257,8 @@ def test_keys_for_recordings_leave_no_trace_where_they_are_not_given():
 def test_keywords_that_are_no_words_are_refused(keywords):
     with pytest.raises(SpecError, match="words must be"):
         make_spec(data={"name": "digits", "validation_examples": 100, "attack_examples": 50, "keywords": keywords})
+
+
+def test_width_that_no_machine_holds_is_refused():
+    with pytest.raises(SpecError, match=r"topology\.width\[1\] = 1000000000\.0: .* less than or equal to 64"):
+        make_spec(topology={"name": "resnet8", "width": [64.0, 1e9]})

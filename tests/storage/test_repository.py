@@ -29,6 +29,7 @@ from tests.builders import (
     build_measurement,
     build_outcome,
     build_spec,
+    check_front,
     claim_trial,
     run_trial,
 )
@@ -111,7 +112,7 @@ def test_any_order_of_arrival_gives_the_batch_front(make_study, results, order) 
         assert revision.size == len(numbers)
     feasible = {number: cells for number, cells in enumerate(results) if cells[0] >= 2}
     assert [trial.number for trial in repository.front(study.id)] == front_of(feasible)
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
 
 
 def test_failure_inside_finish_changes_nothing(
@@ -160,7 +161,7 @@ def test_killed_process_leaves_what_it_committed_and_nothing_half(
     assert finished.returncode == -9
     assert [trial.state for trial in repository.trials(study.id)] == [TrialState.COMPLETE, TrialState.RUNNING]
     assert [trial.number for trial in repository.front(study.id)] == [0]
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
     claim = claims.claim_abandoned(study.id, owner="w", ttl_s=60.0)
     assert claim is not None
     claims.finish(claim.lease, build_outcome(0.75, 0.75, size_bytes=250))
@@ -182,7 +183,7 @@ def test_workers_at_once_make_one_consistent_front(repository: Repository, study
     assert len(repository.trials(study.id, state=TrialState.COMPLETE)) == 24
     revisions = repository.revisions(study.id)
     assert [revision.revision for revision in revisions] == list(range(len(revisions)))
-    assert repository.check_front(study.id) == []
+    assert check_front(repository, study.id) == []
 
 
 def test_check_names_what_was_tampered_with(
@@ -193,7 +194,7 @@ def test_check_names_what_was_tampered_with(
     with write_engine(engine).begin() as connection:
         connection.execute(text("UPDATE cosearch_front_entries SET number = 1"))
         connection.execute(text("UPDATE cosearch_revisions SET hypervolume = 7.0, size = 2 WHERE revision = 1"))
-    assert repository.check_front(study.id) == [
+    assert check_front(repository, study.id) == [
         "trial 0 is stored as on the front never; the results give from revision 1 on",
         "trial 1 is stored as on the front from revision 1 on; the results give never",
         "revision 1 says 2 members; the results give 1",

@@ -17,7 +17,7 @@ from search.bootstrap import create_memory
 from search.cli import app
 from spaces.errors import DataError
 from tests.builders import create_study
-from tests.integration.tiny import TRIALS, run_search, search_command, write_tiny
+from tests.integration.tiny import TRIALS, clean_environment, run_search, search_command, write_tiny
 from tests.search.cli.running import make_runner
 
 COMMANDS = ("launch", "status", "front", "studies", "export", "report")
@@ -296,3 +296,38 @@ def test_command_that_is_left_out_gets_the_help(monkeypatch, capsys):
     ran = make_runner(monkeypatch, capsys)("db")
     assert (ran.code, ran.errors) == (2, "")
     assert "backup" in ran.output
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("front",), ("front", "--csv"), ("status", "--json")])
+def test_output_onto_a_full_disk_is_one_line(tmp_path, arguments, unbuffered):
+    create_study(create_memory(f"{tmp_path}/studies.db").repository)
+    command = search_command(*arguments, "--study", "tiny")
+    environment = clean_environment(PYTHONUNBUFFERED=unbuffered)
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    said = "error: standard output cannot be written: No space left on device. Make room, or send it elsewhere.\n"
+    assert (ended.returncode, ended.stderr) == (2, said)
+
+
+def test_reader_that_has_gone_is_no_traceback(tmp_path):
+    create_study(create_memory(f"{tmp_path}/studies.db").repository)
+    read, write = os.pipe()
+    os.close(read)
+    command = search_command("status", "--json", "--study", "tiny")
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=clean_environment(), stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch, capsys):
+    def fail(**_):
+        raise OSError("something else")
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(OSError, match="something else"):
+        app.main()

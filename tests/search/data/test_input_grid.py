@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.data.input_grid import InputGrid
-from search.data.sources import SOURCES, stored_input_grid
+from search.data.sources import SOURCES
 from search.data.splits import split
 from spaces.errors import DataError
 from tests.search.data.builders import make_raw
@@ -64,12 +64,7 @@ def test_data_know_their_grid_and_a_study_stores_it() -> None:
     }
     assert {name: raw.input_grid for name, raw in grids.items()} == expected
     stored = split(grids["given"], validation_examples=6, attack_examples=3, seed=0).describe()
-    assert stored_input_grid(stored) == InputGrid(scale=0.25, zero_point=9)
-
-
-def test_a_study_stored_without_a_grid_has_that_of_its_data_set_or_range() -> None:
-    assert stored_input_grid({"name": "digits", "input_range": [0.0, 1.0]}) == InputGrid(scale=1 / 16)
-    assert stored_input_grid({"name": "mine", "input_range": [0.0, 2.0]}) == InputGrid(scale=2 / 255)
+    assert stored["input_grid"] == {"scale": 0.25, "zero_point": 9}
 
 
 def test_the_table_of_data_sets_agrees_with_what_they_load() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from search.exporters.packing import folded_norm, layer_codes, pack_codes, pack_model, unpack_codes
+from search.exporters.packing import folded_norm, layer_codes, pack_codes, pack_model
 from search.metrics.cost import candidate_cost
 from search.models.network import Mode, Network
 from search.runtime import tf
@@ -23,6 +23,15 @@ def codes_of_a_width(draw: st.DrawFn) -> tuple[NDArray[np.int8], int]:
     bits = draw(st.sampled_from(WEIGHT_BITS))
     values = st.sampled_from([-1, 1]) if bits == 1 else st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return np.array(draw(st.lists(values, min_size=1, max_size=70)), np.int8), bits
+
+
+def unpack_codes(content: bytes, *, count: int, bits: int) -> NDArray[np.int8]:
+    """Undo `pack_codes`."""
+    planes = np.unpackbits(np.frombuffer(content, np.uint8), count=count * bits, bitorder="little")
+    unsigned = (planes.reshape(count, bits).astype(np.int16) << np.arange(bits)).sum(axis=1)
+    signed = unsigned * 2 - 1 if bits == 1 else unsigned - ((unsigned >> (bits - 1)) << bits)
+    codes: NDArray[np.int8] = signed.astype(np.int8)
+    return codes
 
 
 @given(codes_of_a_width())

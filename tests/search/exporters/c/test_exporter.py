@@ -52,6 +52,15 @@ def test_other_codes_fail_the_export_with_the_layer(tmp_path: Path, monkeypatch:
         export_c(MODEL, tmp_path, make_export_context(MODEL))
 
 
+@needs_gcc
+def test_other_answers_of_the_whole_c_fail_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_devices(monkeypatch)
+    logits = host.HostProgram.logits
+    monkeypatch.setattr(host.HostProgram, "logits", lambda self, codes: -logits(self, codes))
+    with pytest.raises(ExportError, match=r"the C gives the trained network's answer on .*; at least 99% is expected"):
+        export_c(MODEL, tmp_path, make_export_context(MODEL))
+
+
 def test_another_size_than_the_search_counted_fails_the_export(tmp_path: Path) -> None:
     context = make_export_context(MODEL)
     other = make_export_context(make_model(shift=3))
@@ -83,10 +92,15 @@ def test_adversarial_codes_stay_in_their_balls() -> None:
 
 
 def test_differing_predictions_tell_ties() -> None:
-    trained = np.array([[1, 0], [1, 1], [2, 1]], np.float32)
-    found = np.array([[0, 3], [1, 2], [4, 1]], np.int32)
+    trained = np.array([[1, 0], [1, 1], [2, 1], [0, 1], [1, 1 + 1e-6]], np.float32)
+    found = np.array([[0, 3], [1, 2], [4, 1], [5, 5], [5, 5]], np.int32)
     differing = differing_predictions(trained, found)
-    assert [(item["example"], item["is_exact_tie"]) for item in differing] == [(0, False), (1, True)]
+    assert [(item["example"], item["is_exact_tie"]) for item in differing] == [
+        (0, False),
+        (1, True),
+        (3, False),  # a tie that only the C has
+        (4, True),
+    ]
 
 
 def test_differing_predictions_are_told_in_a_note() -> None:
