@@ -8,6 +8,7 @@ import typer
 from search.cli.consoles import notices, results, write_json
 from search.cli.interrupt import EXIT_INTERRUPTED, StopAfterBatch
 from search.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption, StudyOption
+from search.cli.stop_signals import sigterm_as_ctrl_c
 from spaces.errors import SelectionError, SpecError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _run(memory: "Memory", options: "RefineOptions", *, as_json: bool) -> None:
 
     console = notices(beside_results=True, is_silent=as_json)
     progress = RefineProgress(console)
-    with StopAfterBatch(console) as interrupt:
+    with sigterm_as_ctrl_c(), StopAfterBatch(console) as interrupt:
         with console.status("preparing data and study"):
             refiner = prepare_refinement(memory, options, progress, interrupt.is_wanted)
         # Imported here, because it comes with TensorFlow: what is wrong with the selection is said before that.

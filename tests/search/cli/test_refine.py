@@ -1,6 +1,8 @@
 """`refine` from the command line down to the database, with an evaluator that trains nothing."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,27 @@ def test_stopped_refinement_says_how_to_go_on(refine: Callable[..., Ran], monkey
     ran = refine("--epochs", "6")
     assert (ran.code, ran.output) == (130, "")
     assert "the same command goes on from there" in ran.errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_after_the_batch_and_the_same_command_goes_on(
+    refine: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    evaluate = FakeEvaluator.evaluate
+
+    def signalled(self: FakeEvaluator, *arguments: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return evaluate(self, *arguments, **options)
+
+    monkeypatch.setattr(FakeEvaluator, "evaluate", signalled)
+    previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that the tests outlive a command that does not listen
+    try:
+        stopped = refine("--epochs", "6")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert (stopped.code, stopped.output) == (130, "")
+    monkeypatch.setattr(FakeEvaluator, "evaluate", evaluate)
+    assert refine("--epochs", "6").code == 0
 
 
 def test_study_without_a_front_has_nothing_to_refine(refine: Callable[..., Ran], storage: str) -> None:
