@@ -12,7 +12,7 @@ from rich.table import Table
 from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
 from dashboards.labels import audit_options, epsilon_labels, format_gain, radius_labels, star
 from search.cli.accuracy_texts import beside_attacked, interval_text
-from search.cli.fitted_tables import least_width, print_table
+from search.cli.fitted_tables import fitted, least_width, print_table
 from spaces.statistics import SIGNIFICANCE
 
 # Accuracy, interval and star of one radius.
@@ -140,8 +140,7 @@ def _cells(view: AttackedView, *, pattern: str = _BESIDE) -> list[str]:
 
 def _print_widest(console: Console, make: Callable[[str], Table]) -> None:
     """Print a table with its intervals behind the accuracies; where that is too wide below them, or without."""
-    for pattern in (_BESIDE, _BELOW):
-        table = make(pattern)
+    for table in (make(_BESIDE), fitted(console, make(_BELOW))):
         if least_width(console, table) <= console.width:
             console.print(table)
             return
