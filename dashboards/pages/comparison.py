@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 from dashboards.figures import plot_robustness_curves
 from dashboards.infos import ComparisonInfo, RobustnessCurvesInfo, comparison_info, robustness_curves_info
 from dashboards.labels import (
+    as_sentence,
     format_accuracy,
     format_jr_weight,
     format_metric,
@@ -66,7 +67,7 @@ def comparison_parts(source: StudySource, study: str, numbers: Sequence[int]) ->
     chips = _chips(info, [*info.numbers, *info.left_out], prefix=source.services.prefix, study=study)
     hint = [note("Choose another trial to compare it with this one.")] if len(known) == 1 else []
     if info.note:
-        return [section("compare", "Comparison", chips, note(f"{info.note[:1].upper()}{info.note[1:]}."))]
+        return [section("compare", "Comparison", chips, note(as_sentence(info.note)))]
     return [
         section("compare", "Comparison", chips, *hint, _metric_table(info)),
         figure_card(

@@ -11,7 +11,7 @@ from dash.exceptions import PreventUpdate
 from dashboards.figures import plot_front
 from dashboards.infos import front_view_info, metric_ranges, trial_table_info
 from dashboards.infos.front_view import at_revision
-from dashboards.labels import format_accuracy, format_jr_weight, format_metric, marked_number, metric_title
+from dashboards.labels import as_sentence, format_accuracy, format_jr_weight, format_metric, marked_number, metric_title
 from dashboards.pages import comparison
 from dashboards.pages.choice import chosen_of, toggled
 from dashboards.pages.parts import Content, aria, figure_card, for_page, note, section, switch, table
@@ -189,7 +189,7 @@ def members_table(view: StudyView, chosen: Sequence[int], *, prefix: str) -> Com
     """Return the front as a table whose rows can be chosen, for the keyboard and for screen readers."""
     info = trial_table_info(view.details)
     if info.note:
-        return note(view.empty_note or f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(view.empty_note or as_sentence(info.note))
     names = [objective.name for objective in info.objectives]
     rows: list[list[Content]] = [
         [

@@ -17,7 +17,7 @@ from dashboards.infos import (
 )
 from dashboards.infos.importance import CHOICES
 from dashboards.infos.layer_bytes import PARTS
-from dashboards.labels import format_jr_weight, marked_number, metric_title
+from dashboards.labels import as_sentence, format_jr_weight, marked_number, metric_title
 from dashboards.pages.parts import Content, figure_card, for_page, note, table
 from dashboards.pages.places import Place
 from dashboards.pages.source import StudySource
@@ -123,7 +123,7 @@ def register(app: Dash, source: StudySource) -> None:
 def choices_table(info: LayerChoicesInfo) -> Component:
     """Return the heat maps as a table: bits of weights and activations, and Jacobian weight, in one cell."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     rows: list[list[Content]] = [
         [
             layer,
@@ -147,7 +147,7 @@ def choices_table(info: LayerChoicesInfo) -> Component:
 def importance_table(info: ImportanceInfo) -> Component:
     """Return the correlations as a table: layers down, objectives and choices across."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     head = ["layer", *(f"{metric_title(item.name)}: {choice}" for item in info.objectives for choice in CHOICES)]
     rows: list[list[Content]] = [
         [
@@ -163,7 +163,7 @@ def importance_table(info: ImportanceInfo) -> Component:
 def bytes_table(info: LayerBytesInfo) -> Component:
     """Return the bytes of every layer as a table."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     rows: list[list[Content]] = []
     for layer, *values in zip(info.layers, *info.parts, strict=True):
         total = sum(values)

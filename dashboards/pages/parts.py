@@ -9,6 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboards.dark import for_dark
+from dashboards.labels import as_sentence
 from dashboards.theme import PLOT_CONFIG, VERMILLION
 
 Content = Component | str | None
@@ -140,7 +141,7 @@ def for_page(figure: go.Figure, screen: dict[str, Any], *, revision: str) -> tup
             annotation.text = "<br>".join(wrap(annotation.text, 40))
     drawn = for_dark(figure) if screen.get("theme") == "dark" else figure
     caption = "; ".join(lines)
-    return drawn, f"{caption[:1].upper()}{caption[1:]}." if caption else ""
+    return drawn, as_sentence(caption) if caption else ""
 
 
 def switch(element_id: str, legend: str, options: dict[str, str], value: str) -> Component:

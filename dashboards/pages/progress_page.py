@@ -17,7 +17,7 @@ from dashboards.infos import (
     rung_decisions_info,
     timeline_info,
 )
-from dashboards.labels import format_accuracy, format_duration
+from dashboards.labels import as_sentence, format_accuracy, format_duration
 from dashboards.pages.parts import Content, facts, figure_card, for_page, note, section, switch, table
 from dashboards.pages.places import Place, trial_path
 from dashboards.pages.source import StudySource
@@ -173,7 +173,7 @@ def failures(source: StudySource, study: str) -> Component:
 def growth_table(info: HypervolumeInfo) -> Component:
     """Return the newest revisions of the front as a table."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     rows: list[list[Content]] = [
         [
             f"{step.revision}",
@@ -191,7 +191,7 @@ def growth_table(info: HypervolumeInfo) -> Component:
 def timeline_table(info: TimelineInfo, *, prefix: str, study: str) -> Component:
     """Return the newest trials as a table with links."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     rows: list[list[Content]] = [
         [
             dcc.Link(f"#{span.number}", href=trial_path(prefix, study, span.number)),
@@ -208,7 +208,7 @@ def timeline_table(info: TimelineInfo, *, prefix: str, study: str) -> Component:
 def rung_table(info: RungDecisionsInfo) -> Component:
     """Return the newest decisions as a table."""
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     newest = sorted(info.arrivals, key=lambda arrival: (arrival.number, arrival.rung))[-_MOST_ROWS:]
     rows: list[list[Content]] = [
         [

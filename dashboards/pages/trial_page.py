@@ -11,6 +11,7 @@ from dashboards.fired_checks import fired_checks
 from dashboards.infos import RobustnessCurvesInfo, layer_bytes_info, robustness_curves_info, training_curve_info
 from dashboards.infos.training_curve import TrainingCurveInfo
 from dashboards.labels import (
+    as_sentence,
     format_accuracy,
     format_duration,
     format_metric,
@@ -144,7 +145,7 @@ def _neighbours(snapshot: StudySnapshot, number: int, *, prefix: str) -> Compone
 
 def _curve_table(info: TrainingCurveInfo) -> Component:
     if info.note:
-        return note(f"{info.note[:1].upper()}{info.note[1:]}.")
+        return note(as_sentence(info.note))
     rows: list[list[Content]] = [
         [
             f"{epoch}",

@@ -65,7 +65,7 @@ class LoadReferences(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedFile:
+class ReferenceFile:
     """A file as its authors published it.
 
     Attributes:
@@ -101,6 +101,6 @@ class PublishedFile:
         return found, content
 
 
-def digests_of(*files: PublishedFile) -> dict[str, str]:
+def digests_of(*files: ReferenceFile) -> dict[str, str]:
     """Return path -> SHA-256 of files that a model is read from."""
     return {file.path: file.sha256 for file in files}

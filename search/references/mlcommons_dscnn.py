@@ -14,7 +14,7 @@ from search.data.speech_folder import labels_of
 from search.models.network import Network, Weights
 from search.models.saved_model_weights import load_saved_model_weights
 from search.models.topologies import dscnn
-from search.references.base import LoadedReference, PublishedFile, ReferenceContext, digests_of
+from search.references.base import LoadedReference, ReferenceContext, ReferenceFile, digests_of
 from search.references.litert import require_litert
 from search.references.pair import FloatNetwork, Int8File, pair_of_models, published_source
 from search.references.raw_inputs import RawUnits
@@ -25,17 +25,17 @@ LABELS = labels_of(MLCOMMONS_KEYWORDS)  # in the order of its outputs
 
 _ADDRESS = "https://github.com/mlcommons/tiny/tree/master/benchmark/training/keyword_spotting/trained_models"
 MODEL_FOLDER = "mlcommons_tiny/kws_ref_model"
-VALUES_FILE = PublishedFile(
+VALUES_FILE = ReferenceFile(
     path=f"{MODEL_FOLDER}/variables/variables.data-00000-of-00001",
     sha256="5ebfddd34e85a2d35e87e27a8a803353534019bb460907b16db5fa72d757e8c5",
     address=_ADDRESS,
 )
-INDEX_FILE = PublishedFile(
+INDEX_FILE = ReferenceFile(
     path=f"{MODEL_FOLDER}/variables/variables.index",
     sha256="3f21dd9ea6736e20e70c5ed2f40ed9d8a7d12b98316ac0e4ab8f4eb7e303d738",
     address=_ADDRESS,
 )
-INT8_FILE = PublishedFile(
+INT8_FILE = ReferenceFile(
     path="mlcommons_tiny/kws_ref_model.tflite",
     sha256="aeea436800704fce17b17292e4412630ad856e9d777c044c64ef748a880bd0ae",
     address=_ADDRESS,

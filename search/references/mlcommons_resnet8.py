@@ -7,7 +7,7 @@ inside and logits at its end; of the int8 file the softmax is cut off.
 from search.models.float_weights import load_float_weights
 from search.models.network import Network
 from search.models.topologies import resnet8
-from search.references.base import LoadedReference, PublishedFile, ReferenceContext, digests_of
+from search.references.base import LoadedReference, ReferenceContext, ReferenceFile, digests_of
 from search.references.litert import require_litert
 from search.references.pair import FloatNetwork, Int8File, pair_of_models, published_source
 from search.references.raw_inputs import PIXELS
@@ -17,12 +17,12 @@ NAME = "mlcommons-resnet8"
 DATA = "cifar10"
 
 _ADDRESS = "https://github.com/mlcommons/tiny/tree/master/benchmark/training/image_classification/trained_models"
-FLOAT_FILE = PublishedFile(
+FLOAT_FILE = ReferenceFile(
     path="mlcommons_tiny/pretrainedResnet.h5",
     sha256="5f938a8eea605438cc7360aa13c987bc6d7bd0c8d931b2917361ae7ae4eeda2f",
     address=_ADDRESS,
 )
-INT8_FILE = PublishedFile(
+INT8_FILE = ReferenceFile(
     path="mlcommons_tiny/pretrainedResnet_quant.tflite",
     sha256="3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415",
     address=_ADDRESS,

@@ -14,7 +14,7 @@ from search.data.dataset import Dataset
 from search.data.splits import stratified_indices
 from search.models.calibration import calibrate_integer_bits
 from search.models.network import Mode, Network
-from search.references.base import LoadedReference, PublishedFile
+from search.references.base import LoadedReference, ReferenceFile
 from search.references.litert import LitertClassifier, without_softmax
 from search.references.raw_inputs import RawClassifier, RawUnits
 from spaces.candidate import Candidate
@@ -111,7 +111,7 @@ def pair_of_models(
     )
 
 
-def published_source(file: PublishedFile) -> dict[str, str]:
+def published_source(file: ReferenceFile) -> dict[str, str]:
     """Return what is stored of where a file of MLCommons/Tiny comes from."""
     return {
         "publisher": "MLCommons/Tiny",

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import search.reference_setup
-from search.references.base import LoadedReference, PublishedFile, ReferenceContext
+from search.references.base import LoadedReference, ReferenceContext, ReferenceFile
 from storage.reference_models import ReferenceRecord
 from tests.search.cli.running import Ran, make_runner
 from tests.search.cli.short_audits import ATTACKS, FAMILY, Steps, install, store_study
 
 N_ATTACKS = 2 * len(ATTACKS)  # in both norms
-FILE = PublishedFile(path="theirs/model.h5", sha256="0" * 64, address="https://example.org")
+FILE = ReferenceFile(path="theirs/model.h5", sha256="0" * 64, address="https://example.org")
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 
 from search.references import REFERENCES, family_of, find_references
-from search.references.base import PublishedFile
+from search.references.base import ReferenceFile
 from spaces.errors import DataError, SelectionError
 
 CONTENT = b"weights"
-FILE = PublishedFile(path="theirs/model.h5", sha256=hashlib.sha256(CONTENT).hexdigest(), address="https://example.org")
+FILE = ReferenceFile(path="theirs/model.h5", sha256=hashlib.sha256(CONTENT).hexdigest(), address="https://example.org")
 
 
 def put(root, content):
