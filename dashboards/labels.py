@@ -1,7 +1,7 @@
 """How names, numbers and layer policies are written for a reader; shared by figures, tables and the report."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from dashboards.fired_checks import FiredCheck, Suite
@@ -11,6 +11,7 @@ from spaces.check_result import CheckResult
 from spaces.layer_policy import LayerPolicy
 from spaces.norms import Norm
 from spaces.objectives import METRICS, Direction
+from storage.audit_state import AuditState
 
 _TITLES = {
     "clean_accuracy": "clean accuracy",
@@ -156,6 +157,12 @@ def format_check(check: CheckResult) -> str:
 def audit_options(n_examples: int, *, is_quick: bool) -> str:
     """Return the options of `audit`, `reference` and `compare` that name an audit by its size."""
     return f"--images {n_examples}{' --quick' if is_quick else ''}"
+
+
+def stored_options(audits: Iterable[AuditState]) -> str:
+    """Return the options of stored audits, each once: what a later version made anew stands beside the older."""
+    options = (audit_options(audit.n_examples, is_quick=audit.is_quick) for audit in audits)
+    return ", ".join(dict.fromkeys(options)) or "none"
 
 
 def fired_lines(fired: Sequence[FiredCheck]) -> tuple[str, ...]:

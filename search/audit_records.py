@@ -1,8 +1,6 @@
 """Stored audits: finding one, and comparing two of the same examples."""
 
-from collections.abc import Sequence
-
-from dashboards.labels import audit_options
+from dashboards.labels import audit_options, stored_options
 from spaces.audit import Comparison
 from spaces.errors import SelectionError
 from storage.audit_comparison import COMMON_SETTINGS, compare_records, differing_settings
@@ -26,14 +24,14 @@ def stored_audit(
         SelectionError: it has none, or none with these options.
     """
     found = _audits_of(audits, study, number)
-    chosen = [record for record in found if images in (None, len(record.is_right))]
+    chosen = [record for record in found if images in (None, record.n_examples)]
     if quick or images is not None:
         chosen = [record for record in chosen if record.is_quick == quick]
     if not chosen:
         wanted = "--quick" if images is None else audit_options(images, is_quick=quick)
         raise SelectionError(
-            f"trial {number} of study {study.name!r} has no audit with {wanted} (it has: {_options(found)}); name one "
-            "of these, or leave --show out to run it."
+            f"trial {number} of study {study.name!r} has no audit with {wanted} (it has: {stored_options(found)}); name "
+            "one of these, or leave --show out to run it."
         )
     return chosen[-1]
 
@@ -53,14 +51,14 @@ def compare_audits(
     finished = [record for record in alike if record.has_all_attacks]
     if finished:
         return compare_records(first, finished[-1])
-    command = _command(study, number, audit_options(len(first.is_right), is_quick=first.is_quick))
+    command = _command(study, number, audit_options(first.n_examples, is_quick=first.is_quick))
     if alike:
         raise SelectionError(f"the audit of trial {number} is not finished; {command} goes on with it.")
     differing = ", ".join(differing_settings(first, found[-1]))
     raise SelectionError(
         f"audits compare only on the same {', '.join(COMMON_SETTINGS)}; trial {number} has none like that of trial "
-        f"{first.number} (it has: {_options(found)}; the newest differs in {differing}). Run {command}, and if they "
-        f"still differ audit trial {first.number} anew: this version's attacks are other ones."
+        f"{first.number} (it has: {stored_options(found)}; the newest differs in {differing}). Run {command}, and if "
+        f"they still differ audit trial {first.number} anew: this version's attacks are other ones."
     )
 
 
@@ -69,11 +67,6 @@ def _audits_of(audits: AuditRepository, study: StudyRecord, number: int) -> list
     if not found:
         raise SelectionError(f"trial {number} of study {study.name!r} has no audit; run {_command(study, number)}.")
     return found
-
-
-def _options(records: Sequence[AuditRecord]) -> str:
-    """Return the options of some audits, each once: one that a later version made anew stands beside the older one."""
-    return ", ".join(dict.fromkeys(audit_options(len(item.is_right), is_quick=item.is_quick) for item in records))
 
 
 def _command(study: StudyRecord, number: int, options: str = "") -> str:

@@ -34,6 +34,11 @@ class AuditState:
     created_at: datetime
 
     @property
+    def n_examples(self) -> int:
+        """How many test examples its accuracies refer to."""
+        return len(self.is_right)
+
+    @property
     def is_quick(self) -> bool:
         """Whether it did about a tenth of the work."""
         return bool(self.settings.get("quick", False))

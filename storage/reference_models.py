@@ -52,11 +52,6 @@ class ReferenceRecord(AuditState):
     source: Mapping[str, Any]
 
     @property
-    def n_examples(self) -> int:
-        """How many test examples its accuracies refer to."""
-        return len(self.is_right)
-
-    @property
     def clean_accuracy(self) -> float:
         """The fraction of the examples that it classifies right."""
         return float(self.is_right.mean())

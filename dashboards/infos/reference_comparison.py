@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboards.fired_checks import FiredCheck, Suite, fired_checks, fired_of
 from dashboards.infos.compared_models import AttackedView, ComparedModel, ReferenceComparisonInfo
-from dashboards.labels import audit_options
+from dashboards.labels import audit_options, stored_options
 from dashboards.snapshot import StudySnapshot
 from spaces.audit import (
     AttackOutcome,
@@ -88,11 +88,9 @@ def stored_audit_key(snapshot: StudySnapshot, name: str, *, n_examples: int, is_
     for record in reversed(audits):
         if (record.n_examples, record.is_quick) == (n_examples, is_quick):
             return record.key
-    # Each once: an audit that a later version made anew stands beside the older one.
-    there = ", ".join(dict.fromkeys(audit_options(record.n_examples, is_quick=record.is_quick) for record in audits))
     raise SelectionError(
         f"study {snapshot.study.name!r} has no finished audit of reference model {name!r} with "
-        f"{audit_options(n_examples, is_quick=is_quick)} (it has: {there or 'none'}); "
+        f"{audit_options(n_examples, is_quick=is_quick)} (it has: {stored_options(audits)}); "
         "name one of these, or leave --show out to run it."
     )
 
