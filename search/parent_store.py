@@ -127,10 +127,10 @@ class ParentStore:
         kept = self._stored(first)
         if kept is not None:
             return kept
-        self._patience(lambda: self._repository.replace_parent(self._study_id, record, lost=first.digest))
+        stored = self._patience(lambda: self._repository.replace_parent(self._study_id, record, lost=first.digest))
         for digest in self._patience(lambda: self._repository.unreferenced({first.digest})):
             self._artifacts.remove(digest)
-        return parent
+        return parent if stored.digest == record.digest else self._stored(stored) or parent
 
     def checkpoint(self, choices: Mapping[str, float]) -> FitCheckpoint:
         """Return where a parent's unfinished training is kept: a file beside the artifacts."""

@@ -183,6 +183,26 @@ def test_successor_of_a_stopped_worker_goes_on_from_its_checkpoint(cluster: Clus
     assert list((cluster.folder / "artifacts" / "unfinished").iterdir()) == []
 
 
+def test_of_two_that_replace_a_lost_parent_the_second_takes_the_first_one_s(cluster: Cluster) -> None:
+    first, second = (cluster.store(Repository(cluster.engines[0])) for _ in range(2))
+    first.keep(CHOICES, trained(0.1).parent, {})
+    for file in (cluster.folder / "artifacts").glob("[0-9a-f][0-9a-f]/*"):
+        file.unlink()
+    look = second._stored
+    lost: list[Any] = []
+
+    def overtaken(record: Any) -> Any:
+        found = look(record)
+        if not lost:
+            lost.append(record)
+            first.keep(CHOICES, trained(0.3).parent, {})
+        return found
+
+    second._stored = overtaken  # type: ignore[method-assign]
+    kept = second.keep(CHOICES, trained(0.5).parent, {})
+    assert (lost != [], kept.clean_accuracy) == (True, 0.3)
+
+
 def test_worker_whose_process_ended_is_replaced_at_once(cluster: Cluster) -> None:
     dead = ended_process("w1")
     cluster.join(dead)
