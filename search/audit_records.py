@@ -30,8 +30,8 @@ def stored_audit(
     if not chosen:
         wanted = "--quick" if images is None else audit_options(images, is_quick=quick)
         raise SelectionError(
-            f"trial {number} of study {study.name!r} has no audit with {wanted} (it has: {stored_options(found)}); name "
-            "one of these, or leave --show out to run it."
+            f"trial {number} of study {study.name!r} has no audit with {wanted} (it has: {stored_options(found)}); "
+            "name one of these, or leave --show out to run it."
         )
     return chosen[-1]
 
