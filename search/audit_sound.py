@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from search.attacks.audit_suite import Target
 from search.data.dataset import Dataset
-from search.data.sound import Sound
+from search.data.sound import SAMPLE_RANGE, Sound
 from search.models.waveform_classifier import WaveformClassifier
 from spaces.norms import Norm
 
-_LOWEST, _HIGHEST = -32768.0, 32767.0
 _ROOM = 2.0  # samples of a recording of length 1 lie in [-1, 1]; what is added to them may lead beyond
 
 
@@ -30,7 +29,7 @@ def waveform_targets(target: Target, dataset: Dataset, sound: Sound, chosen: NDA
     recordings = sound.test_waveforms(chosen).astype(np.float32)
     lengths = np.linalg.norm(recordings.astype(np.float64), axis=1, keepdims=True)
     scaled = (recordings / np.maximum(lengths, 1.0)).astype(np.float32)
-    steps = WaveformClassifier(target.model, sound, dataset.input_grid, input_range=(_LOWEST, _HIGHEST), is_whole=True)
+    steps = WaveformClassifier(target.model, sound, dataset.input_grid, input_range=SAMPLE_RANGE, is_whole=True)
     ratio = WaveformClassifier(target.model, sound, dataset.input_grid, input_range=(-_ROOM, _ROOM), is_whole=False)
     return {
         Norm.WAVEFORM: replace(target, model=steps, x=recordings),

@@ -18,12 +18,18 @@ from search.parents import TRAINED_HERE, Parent, TrainParent, file_source
 from search.patience import Patience
 from search.training.checkpoint import FitCheckpoint
 from spaces.errors import LostArtifactError
-from spaces.study_spec import StudySpec
+from spaces.study_spec import DataSpec, StudySpec
 from storage.artifacts import ArtifactStore
 from storage.records import ParentRecord
 from storage.repository import Repository
 
 _log = logging.getLogger(__name__)
+
+
+def _of_recordings(data: DataSpec) -> list[object]:
+    """Return the changes of training recordings; none leave no trace, so the digests of earlier versions hold."""
+    changes: list[object] = [data.shift_frames] if data.shift_frames else []
+    return [*changes, {"waveform_epsilon": data.waveform_epsilon}] if data.waveform_epsilon else changes
 
 
 class ParentStore:
@@ -52,7 +58,7 @@ class ParentStore:
             "choices": dict(choices),
             "parent": self._spec.parent.identity(),
             "data": self._dataset.fingerprint,
-            "augmentation": [data.flip, data.shift_pixels, *([data.shift_frames] if data.shift_frames else [])],
+            "augmentation": [data.flip, data.shift_pixels, *_of_recordings(data)],
             "weight_decay": self._spec.training.weight_decay,
             "seed": self._spec.seed,
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from search.models.network import Mode, Network
 from search.models.topologies import make_topology
 from search.models.topology import Topology
 from search.parents import Parent
+from search.training.attacked_recordings import AttackedRecordings, TrainingRecordings
 from search.training.checkpoint import EpochRecord, FitState
 from search.training.fit import AfterEpoch, Batch, FitPlan, FitProgress, fit
 from search.training.norm_statistics import NormStatistics
 from search.training.start_loss import StartLoss
 from search.training.step import StepSettings, TrainingStep
+from spaces.errors import SpecError
 from spaces.study_spec import StudySpec
 
 _CALIBRATION_EXAMPLES = 256
@@ -30,6 +33,7 @@ class Workbench:
     """A topology's network, and what was found out about it.
 
     Attributes:
+        recordings: what it is trained on instead of features as they are; None where the study does not attack them.
         parent: that candidates start from; None until it is there.
         integer_bits: activation node -> activation bits -> integer bits; None until calibrated.
     """
@@ -40,6 +44,7 @@ class Workbench:
     norms: NormStatistics
     start_loss: StartLoss
     classifier: NetworkClassifier
+    recordings: AttackedRecordings | None = None
     parent: Parent | None = None
     integer_bits: dict[str, dict[int, int]] | None = None
 
@@ -79,8 +84,20 @@ class Workbenches:
                 norms=NormStatistics(network),
                 start_loss=StartLoss(network),
                 classifier=NetworkClassifier(network, input_range=self._dataset.input_range),
+                recordings=self._attacked_recordings(network),
             )
         return self._built[key]
+
+    def _attacked_recordings(self, network: Network) -> AttackedRecordings | None:
+        epsilon = self._spec.data.waveform_epsilon
+        return AttackedRecordings(network, self._recordings, epsilon=epsilon) if epsilon else None
+
+    @cached_property
+    def _recordings(self) -> TrainingRecordings:
+        sound = self._dataset.sound
+        if sound is None:
+            raise SpecError("data.waveform_epsilon is for recordings, and these data have none; remove the key.")
+        return TrainingRecordings(self._dataset, sound)
 
     def train_examples(self, count: int) -> Examples:
         """Return at most `count` examples of the training split, the same for every trial of the study.
@@ -119,6 +136,14 @@ class Workbenches:
         data = self._spec.data
 
         def epoch_batches(epoch: int) -> Iterable[Batch]:
+            if bench.recordings is not None:
+                return bench.recordings.batches(
+                    batch_size=batch_size,
+                    seed=plan.seed,
+                    epoch=epoch,
+                    shift_frames=data.shift_frames,
+                    quantized=plan.quantized,
+                )
             return batches(
                 self._dataset.train,
                 batch_size=batch_size,

@@ -15,7 +15,7 @@ from spaces.spec_values import Count, Epsilons, Integer, Number, Section, Widths
 from spaces.targets import Target, read_target
 from spaces.training_specs import ParentSpec, TrainingSpec
 
-_FOR_RECORDINGS = {"keywords", "shift_frames"}  # keys of `data`
+_FOR_RECORDINGS = {"keywords", "shift_frames", "waveform_epsilon"}  # keys of `data`
 
 
 class TopologySpec(Section):
@@ -53,6 +53,8 @@ class DataSpec(Section):
         flip, shift_pixels: random mirroring and largest random move in training, for images.
         keywords: words that are classes of their own, for recordings; none stands for the data set's own ten.
         shift_frames: largest random move in time in training, in frames of 20 ms, for recordings.
+        waveform_epsilon: largest L-inf radius, in steps of 16 bits, of the single-step attack on the recordings that
+            every training, the parent's too, makes its features of; 0 trains on features as they are.
     """
 
     name: str | None = None
@@ -63,6 +65,7 @@ class DataSpec(Section):
     shift_pixels: Annotated[Integer, Field(ge=0)] = 0
     keywords: Words = ()
     shift_frames: Annotated[Integer, Field(ge=0)] = 0
+    waveform_epsilon: Annotated[Integer, Field(ge=0, le=32767)] = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -1,9 +1,10 @@
 """Batches of a split, shuffled by seed and epoch, with flips and shifts; plain NumPy, no training step waits for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from search.data.dataset import Examples, RawInputs, Split
 from search.data.input_grid import to_inputs
@@ -38,31 +39,31 @@ def batches(
     Raises:
         DataError: at once, where the split has no whole batch or an image is too small for the shift.
     """
-    if batch_size < 1 or (drop_remainder and len(split) < batch_size):
-        raise DataError(f"batch_size must lie in [1, {len(split)}], the number of training examples; got {batch_size}.")
     _check_shift(split.x, shift_pixels)
     rng = np.random.default_rng([seed, epoch])
+    rows = batch_rows(len(split), rng, batch_size=batch_size, drop_remainder=drop_remainder)
 
     def augmented(raw: RawInputs) -> RawInputs:
         images = augment(raw, rng, flip=flip, shift_pixels=shift_pixels)
         return shift_in_time(images, rng, shift_frames=shift_frames)
 
-    return _batches(split, batch_size, rng, augmented, drop_remainder)
+    # On raw pixels, before the conversion: a quarter of the bytes to move.
+    return (Examples(to_inputs(augmented(split.x[chosen]), split.input_scale), split.y[chosen]) for chosen in rows)
 
 
-def _batches(
-    split: Split,
-    batch_size: int,
-    rng: np.random.Generator,
-    augmented: Callable[[RawInputs], RawInputs],
-    drop_remainder: bool,
-) -> Iterator[Examples]:
-    order = rng.permutation(len(split))
-    end = len(order) - len(order) % batch_size if drop_remainder else len(order)
-    for start in range(0, end, batch_size):
-        indices = order[start : start + batch_size]
-        # On raw pixels, before the conversion: a quarter of the bytes to move.
-        yield Examples(to_inputs(augmented(split.x[indices]), split.input_scale), split.y[indices])
+def batch_rows(
+    n: int, rng: np.random.Generator, *, batch_size: int, drop_remainder: bool = True
+) -> list[NDArray[np.int64]]:
+    """Return which of n examples each batch of an epoch has, in a random order.
+
+    Raises:
+        DataError: there is no whole batch.
+    """
+    if batch_size < 1 or (drop_remainder and n < batch_size):
+        raise DataError(f"batch_size must lie in [1, {n}], the number of training examples; got {batch_size}.")
+    order = rng.permutation(n)
+    end = n - n % batch_size if drop_remainder else n
+    return [order[start : start + batch_size] for start in range(0, end, batch_size)]
 
 
 def augment(x: RawInputs, rng: np.random.Generator, *, flip: bool, shift_pixels: int) -> RawInputs:

@@ -1,7 +1,7 @@
 """What the inputs of a data set of recordings are: front-end constants, scaling of each coefficient, the waveforms."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -46,6 +46,7 @@ class FrontEnd:
 
 
 FRONT_END = FrontEnd()
+SAMPLE_RANGE = (-32768.0, 32767.0)  # of a recording
 
 # Codes -128..127 of 1/24: 5.3 standard deviations to both sides hold all but 1 in 10,000 coefficients, and a step is no
 # longer than the small radii of a study.
@@ -60,15 +61,20 @@ class Sound:
     Attributes:
         labels: name of each class.
         mean, deviation: of each coefficient over the training part.  # [coefficients]
-        test_waveforms: reads recordings of the test part by their positions: [n] -> [n, samples].
+        train_waveforms, test_waveforms: read recordings of a part by their positions in it: [n] -> [n, samples].
         front_end: constants of the features.
     """
 
     labels: tuple[str, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    train_waveforms: Callable[[NDArray[np.int64]], Waveforms]
     test_waveforms: Callable[[NDArray[np.int64]], Waveforms]
     front_end: FrontEnd = FRONT_END
+
+    def of_training(self, rows: NDArray[np.int64]) -> "Sound":
+        """Return the same with a training part of these rows of it alone, in their order."""
+        return replace(self, train_waveforms=lambda positions: self.train_waveforms(rows[positions]))
 
     def describe(self) -> dict[str, Any]:
         """Return what a study stores of it, as plain JSON values: all that a device needs to make its inputs."""

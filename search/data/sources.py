@@ -152,15 +152,13 @@ def _load_user_data(import_path: str, data_dir: Path | None) -> RawData:
 
 
 def _check_augmentation(data_spec: DataSpec, raw: RawData) -> None:
-    if raw.sound is None and data_spec.shift_frames:
-        raise SpecError(
-            f"data.shift_frames = {data_spec.shift_frames} is for recordings, and data set {raw.name!r} has none; "
-            "remove the key."
-        )
-    if raw.image:
-        return
-    for key, value in (("flip", data_spec.flip), ("shift_pixels", data_spec.shift_pixels)):
-        if value:
-            raise SpecError(
-                f"data.{key} = {value!r} is for images, and data set {raw.name!r} has none; remove the key."
-            )
+    for key in ("shift_frames", "waveform_epsilon"):
+        _check_unused(data_spec, key, raw, is_used=raw.sound is not None, what="recordings")
+    for key in ("flip", "shift_pixels"):
+        _check_unused(data_spec, key, raw, is_used=raw.image, what="images")
+
+
+def _check_unused(data_spec: DataSpec, key: str, raw: RawData, *, is_used: bool, what: str) -> None:
+    value = getattr(data_spec, key)
+    if value and not is_used:
+        raise SpecError(f"data.{key} = {value!r} is for {what}, and data set {raw.name!r} has none; remove the key.")

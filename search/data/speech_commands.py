@@ -86,7 +86,8 @@ def read_speech_folder(folder: Path, keywords: Sequence[str]) -> RawData:
             labels=labels_of(keywords),
             mean=tuple(mean.tolist()),
             deviation=tuple(deviation.tolist()),
-            test_waveforms=lambda positions: read_clips([parts[Part.TEST][int(index)] for index in positions]),
+            train_waveforms=_reader([*parts[Part.TRAIN], *parts[Part.VALIDATION]]),
+            test_waveforms=_reader(parts[Part.TEST]),
         ),
     )
 
@@ -98,6 +99,10 @@ def read_clips(clips: Sequence[Clip]) -> Waveforms:
         DataError: a file is damaged.
     """
     return np.stack([clip.read() for clip in clips])
+
+
+def _reader(clips: Sequence[Clip]) -> Callable[[NDArray[np.int64]], Waveforms]:
+    return lambda positions: read_clips([clips[int(index)] for index in positions])
 
 
 def _features(clips: Sequence[Clip]) -> NDArray[np.float64]:

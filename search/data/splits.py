@@ -44,7 +44,7 @@ def split(raw: RawData, *, validation_examples: int, attack_examples: int, seed:
         is_synthetic=raw.is_synthetic,
         is_exact=raw.is_exact,
         note=raw.note,
-        sound=raw.sound,
+        sound=None if raw.sound is None else raw.sound.of_training(np.flatnonzero(is_train)),
     )
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from search.models.network import Mode, Network, Weights
 from search.runtime import tf
 from search.training.jacobian import jacobian_term, unit_vectors
+from search.training.single_step import cross_entropy, single_step, training_loss
 
 Tensor = Any
 
 _START_SEED = (0x5EED, 0)  # keeps random starts apart from the Jacobian term's directions
-_ADVERSARIAL_STEP = 1.25  # of the radius: Wong, Rice and Kolter 2020, "Fast is better than free"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +131,12 @@ class TrainingStep:
             kernels = network.quantized_kernels() if kind.quantized else network.float_kernels()
             mode = Mode.TRAIN_JACOBIAN if kind.jacobian else Mode.TRAIN
             forward = network.forward(x, kernels=kernels, mode=mode, quantized=kind.quantized)
-            cross_entropy = _cross_entropy(forward.logits, y)
-            loss = cross_entropy
+            clean_loss = cross_entropy(forward.logits, y)
+            loss = clean_loss
             if adversarial is not None:
                 attacked = network.forward(adversarial, kernels=kernels, mode=Mode.TRAIN, quantized=kind.quantized)
                 share = self._adversarial_weight
-                loss = (1 - share) * cross_entropy + share * _cross_entropy(attacked.logits, y)
+                loss = (1 - share) * clean_loss + share * cross_entropy(attacked.logits, y)
             penalty = tf.constant(0.0)
             if kind.jacobian:
                 count = self._settings.jacobian_examples
@@ -153,27 +153,17 @@ class TrainingStep:
         variables = network.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
         network.update_moving_statistics(forward.statistics)
-        return tf.stack([cross_entropy, penalty])
+        return tf.stack([clean_loss, penalty])
 
     def _adversarial_examples(self, x: Tensor, y: Tensor, seed: Tensor, *, quantized: bool) -> Tensor:
-        """Return single-step examples from a random start within the radius (Wong, Rice and Kolter 2020)."""
-        network, epsilon = self._network, self._adversarial_epsilon * self._radius_share
-        low, high = self._settings.input_range
-        noise = tf.random.stateless_uniform(tf.shape(x), seed + _START_SEED, -1.0, 1.0) * epsilon
-        # Clipped before the gradient is taken: behind a clip it would be zero, and edge inputs would not move.
-        start = tf.clip_by_value(x + noise, low, high)
-        with tf.GradientTape() as tape:
-            tape.watch(start)
-            kernels = network.quantized_kernels() if quantized else network.float_kernels()
-            forward = network.forward(start, kernels=kernels, mode=Mode.TRAIN, quantized=quantized)
-            loss = _cross_entropy(forward.logits, y)
-        moved = start + _ADVERSARIAL_STEP * epsilon * tf.sign(tape.gradient(loss, start))
-        moved = tf.clip_by_value(moved, x - epsilon, x + epsilon)
-        return tf.stop_gradient(tf.clip_by_value(moved, low, high))
-
-
-def _cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+        """Return single-step examples of the network as it trains."""
+        return single_step(
+            x,
+            lambda start: training_loss(self._network, start, y, quantized=quantized),
+            radius=self._adversarial_epsilon * self._radius_share,
+            noise=tf.random.stateless_uniform(tf.shape(x), seed + _START_SEED, -1.0, 1.0),
+            valid_range=self._settings.input_range,
+        )
 
 
 def cosine_learning_rate(base: float, *, step: int, total: int) -> float:

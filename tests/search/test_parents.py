@@ -134,10 +134,12 @@ def test_key_of_a_parent_without_new_settings_is_the_one_it_always_had(tmp_path:
     assert len(keys) == 1
 
 
-def test_parent_that_saw_other_moves_in_time_is_another(tmp_path: Path, repository: Repository) -> None:
+def test_parent_that_saw_other_moves_or_attacks_of_recordings_is_another(
+    tmp_path: Path, repository: Repository
+) -> None:
     keys = []
-    for frames in (0, 2, 5):
+    for frames, epsilon in ((0, 0), (2, 0), (5, 0), (0, 2), (2, 2)):
         content = digits_spec().model_dump(mode="json")
-        content["data"]["shift_frames"] = frames
+        content["data"] |= {"shift_frames": frames, "waveform_epsilon": epsilon}
         keys.append(store_of(StudySpec.model_validate(content), repository, tmp_path).key(CHOICES))
-    assert len(set(keys)) == 3
+    assert len(set(keys)) == 5

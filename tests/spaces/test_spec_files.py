@@ -82,7 +82,9 @@ def test_override_through_what_is_no_section_is_refused(small_file):
 
 
 def test_unknown_preset_lists_the_presets():
-    with pytest.raises(SpecError, match=r"unknown study 'cifr'; presets: cifar, cifar-robust, digits, kws, svhn"):
+    with pytest.raises(
+        SpecError, match=r"unknown study 'cifr'; presets: cifar, cifar-robust, digits, kws, kws-waveform, svhn"
+    ):
         load_spec("cifr")
 
 

@@ -74,6 +74,7 @@ def sound() -> Sound:
         labels=("a", "b"),
         mean=tuple(float(value) for value in range(10)),
         deviation=tuple(1.0 + 0.5 * index for index in range(10)),
+        train_waveforms=lambda positions: np.zeros((len(positions), 16_000), np.int16),
         test_waveforms=lambda positions: np.zeros((len(positions), 16_000), np.int16),
     )
 

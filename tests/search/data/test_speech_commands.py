@@ -81,6 +81,14 @@ def test_waveforms_of_the_test_part_give_its_inputs(raw):
     np.testing.assert_array_equal(np.clip(np.rint(scaled), -128, 127), raw.x_test[positions][..., 0])
 
 
+def test_waveforms_of_the_training_part_give_its_inputs_whatever_was_held_out(raw):
+    data = split(raw, validation_examples=10, attack_examples=5, seed=0)
+    positions = np.array([7, 0, len(data.train) - 1], np.int64)
+    values = features(data.sound.train_waveforms(positions))
+    scaled = (values - np.array(raw.sound.mean)) / np.array(raw.sound.deviation) / SOUND_GRID.scale
+    np.testing.assert_array_equal(np.clip(np.rint(scaled), -128, 127), data.train.x[positions][..., 0])
+
+
 def test_note_names_the_keywords_and_where_silence_is_from(raw):
     assert raw.note.endswith(
         "keywords down, go; silence is room noise from around the words, for want of noise recordings"
@@ -115,9 +123,10 @@ def test_keywords_are_for_recordings():
         load_raw(DataSpec(loader="mine:load", keywords=("up",)))
 
 
-def test_moves_in_time_are_for_recordings():
-    with pytest.raises(SpecError, match=r"data\.shift_frames = 3 is for recordings"):
-        load_raw(DataSpec(name="digits", shift_frames=3, validation_examples=300, attack_examples=200))
+@pytest.mark.parametrize("key", ["shift_frames", "waveform_epsilon"])
+def test_changes_of_recordings_are_for_recordings(key):
+    with pytest.raises(SpecError, match=rf"data\.{key} = 3 is for recordings, and data set 'digits' has none"):
+        load_raw(DataSpec(name="digits", validation_examples=300, attack_examples=200, **{key: 3}))
 
 
 @pytest.mark.parametrize("key", ["flip", "shift_pixels"])

@@ -28,7 +28,8 @@ def test_data_that_are_missing_are_not_downloaded_but_told_with_a_way_out(no_dat
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a download was started"))
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("a download was started"))
     findings = found(no_data)
-    missing = {"cifar": "CIFAR-10", "cifar-robust": "CIFAR-10", "svhn": "SVHN", "kws": "Speech Commands"}
+    missing = {"cifar": "CIFAR-10", "cifar-robust": "CIFAR-10", "svhn": "SVHN"}
+    missing |= dict.fromkeys(("kws", "kws-waveform"), "Speech Commands")
     assert findings.keys() == {"digits", *missing}
     for preset, name in missing.items():
         assert (findings[preset].status, findings[preset].text) == (Status.WARNING, f"{name} was not found")

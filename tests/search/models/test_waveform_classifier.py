@@ -28,6 +28,7 @@ def sound(recordings):
         labels=("a", "b", "c"),
         mean=tuple(values.mean(axis=(0, 1))),
         deviation=tuple(values.std(axis=(0, 1))),
+        train_waveforms=lambda positions: recordings[positions],
         test_waveforms=lambda positions: recordings[positions],
     )
 
