@@ -4,6 +4,7 @@ A ball around features says little about one around the recording: a few steps o
 frame's energy by many standard deviations.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from search.models.network import Network
 from search.runtime import tf
 from search.training.single_step import single_step, training_loss
 
+_LOG = logging.getLogger(__name__)
+
 _START_SEED = (0x50D, 0)  # keeps these starts apart from those in the features
 
 
@@ -24,7 +27,7 @@ class TrainingRecordings:
     """The recordings of a training part, held in memory: 32 kB each.
 
     Attributes:
-        sound: how features are made of them.
+        sound, grid: how features are made of them, and the codes they lie on.
         waveforms: their samples.  # [n, samples]
         y: labels.  # [n]
     """
@@ -36,6 +39,7 @@ class TrainingRecordings:
             DataError: a file is gone or damaged by now.
         """
         self.sound, self.grid, self.y = sound, dataset.input_grid, dataset.train.y
+        _LOG.info("reading the %s recordings that training attacks", f"{len(self.y):,}")
         self.waveforms = sound.train_waveforms(np.arange(len(dataset.train)))
 
 
