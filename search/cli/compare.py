@@ -1,5 +1,6 @@
 """`compare`: the front beside a model that others published, at its size and at a quarter of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ def compare(
     show: Annotated[
         bool, typer.Option("--show", help="With --images: choose among the stored audits; attack nothing.")
     ] = False,
+    at: Annotated[int | None, typer.Option("--at", help="Revision of the front; without it, the latest.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show accuracy under white-box and black-box attacks beside a reference, with intervals and paired tests."""
@@ -46,8 +48,13 @@ def compare(
     memory = open_memory(storage)
     key = None
     if images is not None and not show:
-        key = _audit_missing(memory, name, reference, data_dir=data_dir, images=images, quick=quick, quiet=as_json)
-    snapshot = read_snapshot(memory.repository, name).with_audits(memory.audits).with_references(memory.references)
+        chosen = _Audits(reference=reference, revision=at, data_dir=data_dir, images=images, quick=quick)
+        key = _audit_missing(memory, name, chosen, quiet=as_json)
+    snapshot = (
+        read_snapshot(memory.repository, name, revision=at)
+        .with_audits(memory.audits)
+        .with_references(memory.references)
+    )
     if images is not None and show:
         key = stored_audit_key(snapshot, reference, n_examples=images, is_quick=quick)
     info = reference_comparison_info(snapshot, reference, key=key)
@@ -58,9 +65,24 @@ def compare(
     print_data_note(results(), snapshot.study)
 
 
-def _audit_missing(
-    memory: "Memory", study: str, reference: str, *, data_dir: Path | None, images: int, quick: bool, quiet: bool
-) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Audits:
+    """The audits that a comparison is made of.
+
+    Attributes:
+        reference: name of the reference.
+        revision: of the front; None for the latest.
+        data_dir, images, quick: as given.
+    """
+
+    reference: str
+    revision: int | None
+    data_dir: Path | None
+    images: int
+    quick: bool
+
+
+def _audit_missing(memory: "Memory", study: str, audits: _Audits, *, quiet: bool) -> str | None:
     """Run the audits of the reference and of the front that are not finished; what is stored is not run again.
 
     Returns the key of the reference's audit.
@@ -72,15 +94,19 @@ def _audit_missing(
 
     console = notices(beside_results=True, is_silent=quiet)
     record = memory.repository.get_study(study)
-    options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
-    display = ReferenceDisplay(console, what=reference)
+    data_dir, images, quick = audits.data_dir, audits.images, audits.quick
+    members = memory.repository.front(record.id, revision=audits.revision)
+    options = ReferenceOptions(
+        study=record, family=family_of(audits.reference), data_dir=data_dir, images=images, quick=quick
+    )
+    display = ReferenceDisplay(console, what=audits.reference)
     key = None
     try:
         with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
-                if audit.model.name == reference:
+                if audit.model.name == audits.reference:
                     key = audit.auditor.run().key
-            for trial in memory.repository.front(record.id):
+            for trial in members:
                 display.rename(f"trial {trial.number}")
                 own = AuditOptions(study=record, trial=trial, data_dir=data_dir, images=images, quick=quick)
                 prepare_audit(memory, own, display).run()

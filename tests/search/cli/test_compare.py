@@ -55,6 +55,20 @@ def test_stored_audits_are_chosen_by_their_size_and_nothing_is_attacked(
     assert "with --images 40 (it has: --images 40 --quick, --images 20 --quick)" in missing.errors
 
 
+def test_front_of_an_earlier_revision_is_compared_with_what_was_audited_then(
+    compare: Callable[..., Ran], steps: Steps
+) -> None:
+    before = compare(*AUDITING, "--at", "1")
+    assert len(steps.run) == 2 * N_ATTACKS, "the reference and the only trial of that front"
+    assert before.output.count("accuracy under each L-inf attack") == 2
+    n_run = len(steps.run)
+    assert compare("--at", "1").output == compare(*AUDITING, "--show", "--at", "1").output == before.output
+    assert len(steps.run) == n_run
+    missing = compare("--at", "9")
+    assert (missing.code, missing.output) == (2, "")
+    assert "the front has revisions 0 to 2; got 9" in missing.errors
+
+
 def test_json_has_every_figure(compare: Callable[..., Ran]) -> None:
     ran = compare(*AUDITING, "--json")
     assert (ran.code, ran.errors) == (0, "")
