@@ -70,7 +70,14 @@ def export_trials(memory: Memory, options: ExportOptions, on_steps: OnSteps) -> 
     )
     for position, trial in enumerate(options.trials):
         own = replace(request, on_steps=_steps_of_all(on_steps, options, position))
-        folder = write_bundle(study, trial, own, digests=digests[trial.number], artifacts=memory.artifacts)
+        folder = write_bundle(
+            study,
+            trial,
+            own,
+            digests=digests[trial.number],
+            artifacts=memory.artifacts,
+            audits=memory.audits.audits(study.id, number=trial.number),
+        )
         yield trial, folder
 
 

@@ -26,6 +26,7 @@ from spaces.errors import ExportError
 from spaces.targets import Target
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage.artifacts import ArtifactStore
+from storage.audits import AuditRecord
 from storage.records import StudyRecord, TrialRecord
 
 EXPORTERS: dict[str, Exporter] = {
@@ -110,6 +111,7 @@ def write_bundle(
     *,
     digests: Mapping[str, str],
     artifacts: ArtifactStore,
+    audits: Sequence[AuditRecord] = (),
 ) -> Path:
     """Export a trial and return its folder, `<out>/<study>-trial-<number>`.
 
@@ -118,6 +120,7 @@ def write_bundle(
         request: how.
         digests: the trial's artifacts, file name -> digest.
         artifacts: where they are stored.
+        audits: of the trial; the finished ones stand in the manifest and on the model card.
 
     Raises:
         ExportError: unknown format, the folder exists or cannot be written, the target cannot take the model, a tool is
@@ -132,7 +135,13 @@ def write_bundle(
         request.on_steps(_step(request, 0, f"attacking the trained network on {len(request.data.y)} test examples"))
         context = make_context(model, request.data, request.target)
         exported = _export_all(model, context, request, scratch)
-        parts = Parts(study=study, trial=trial, context=context, exported=exported)
+        parts = Parts(
+            study=study,
+            trial=trial,
+            context=context,
+            exported=exported,
+            audits=[audit for audit in audits if audit.is_complete],
+        )
         manifest = make_manifest(parts)
         (scratch / "README.md").write_text(make_model_card(parts, manifest), encoding="utf-8")
         manifest["files_sha256"] = file_hashes(scratch)

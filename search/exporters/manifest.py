@@ -1,14 +1,16 @@
 """The manifest of an export: everything that says where the files come from and what they were found to do."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.exporters.audits import audit_values
 from search.exporters.base import ExportContext, Exported
 from search.exporters.figures import trained_figures
 from search.versions import export_versions
+from storage.audits import AuditRecord
 from storage.records import StudyRecord, TrialRecord
 
 MADE_ON = (
@@ -19,12 +21,13 @@ MADE_ON = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a manifest and a model card are made of."""
+    """What a manifest and a model card are made of; the audits are those that are finished, oldest first."""
 
     study: StudyRecord
     trial: TrialRecord
     context: ExportContext
     exported: Mapping[str, Exported]
+    audits: Sequence[AuditRecord]
 
     @property
     def notes(self) -> list[str]:
@@ -47,6 +50,7 @@ def make_manifest(parts: Parts) -> dict[str, Any]:
         "trial": trial.number,
         "measurement": trial.measurement.to_json() if trial.measurement else None,
         "measured_on": "validation split; the attacks on its attack subset",
+        "audits": audit_values(parts.audits),
         "exported_figures_on": MADE_ON,
         "epsilons": list(context.epsilons),
         "trained_figures": trained_figures(context).to_json(),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from search.exporters.audits import audit_lines
 from search.exporters.base import ArtefactFigures
 from search.exporters.figures import trained_figures
 from search.exporters.manifest import Parts
@@ -32,8 +33,10 @@ def make_model_card(parts: Parts, manifest: Mapping[str, Any]) -> str:
         "brackets stand 95% Wilson intervals; a mean over radii varies less than one fraction, so its own is narrower.",
         "## Figures of the search",
         _search_figures(parts, measurement),
-        "## Checks that fired",
+        "## Checks that fired in the search",
         _fired(measurement),
+        "## Audits",
+        audit_lines(parts.audits),
         "## Layers",
         _layers_table(parts),
         "## Formats",

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +30,10 @@ from spaces.errors import ArtifactError, ExportError
 from spaces.targets import load_target
 from spaces.work_steps import WorkSteps
 from storage.artifacts import ArtifactStore
+from storage.audits import AuditRecord
 from storage.records import StudyRecord, TrialRecord, TrialState
 from tests.builders import build_measurement, build_spec
+from tests.dashboards.builders import make_audit, make_check, make_outcome
 from tests.search.exporters.builders import make_data, make_model
 from tests.search.models.builders import make_inputs
 
@@ -79,12 +81,14 @@ class Shelf:
         self.artifacts = ArtifactStore(self.root)
         self.digests = {name: self.artifacts.put(content) for name, content in self.model.to_files().items()}
 
-    def write(self, *, digests: Mapping[str, str] | None = None, **changes: Any) -> Path:
+    def write(
+        self, *, digests: Mapping[str, str] | None = None, audits: Sequence[AuditRecord] = (), **changes: Any
+    ) -> Path:
         study, trial = changes.pop("study", build_study()), changes.pop("trial", build_trial(self.model))
         data = make_data(self.model.topology)
         request = BundleRequest(**{"formats": ["keras"], "out": self.out, "data": data, **changes})
         used = self.digests if digests is None else digests
-        return write_bundle(study, trial, request, digests=used, artifacts=self.artifacts)
+        return write_bundle(study, trial, request, digests=used, artifacts=self.artifacts, audits=audits)
 
     def leftovers(self) -> list[str]:
         return sorted(path.name for path in self.out.iterdir()) if self.out.exists() else []
@@ -360,3 +364,25 @@ def test_model_card_has_figures_with_intervals_and_the_checks_that_fired(
     assert "- twin-gap: 0.25, bound 0.1" in card
     assert "| conv0 | 3 | 6 | 0 |" in card
     assert "100.0% [91.2, 100.0]" in card  # the trained network agrees with itself, 40 of 40
+    assert "## Audits\n\nNone are stored with this trial." in card
+
+
+def test_what_finished_audits_found_is_told(shelf: Shelf, fakes: pytest.MonkeyPatch) -> None:
+    attacks = [make_outcome("pgd", ["1101", "1000"], epsilons=(0.1, 0.2))]
+    audits = [
+        make_audit(7, attacks, right="1101", checks=[make_check("restarts", 0.03, 0.02)], is_quick=True),
+        make_audit(7, attacks, right="1101", checks=[make_check("restarts", 0.01, 0.02, passed=True)]),
+        make_audit(7, attacks, right="1101", n_planned=3, checks=None),
+    ]
+    folder = shelf.write(formats=["fake"], audits=audits)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    figures = "clean 75.0%, under the worst of all L-inf attacks 75.0% at 0.1, 25.0% at 0.2"
+    assert (
+        f"- 4 test examples, a tenth of the effort: {figures}; checks that fired: restarts 0.03 (bound 0.02).\n" in card
+    )
+    assert f"- 4 test examples, full effort: {figures}; no check fired.\n" in card
+    assert card.count("4 test examples") == 2, "an audit that is not finished says nothing"
+    stored = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["audits"]
+    assert [(audit["is_quick"], audit["clean_accuracy"]) for audit in stored] == [(True, 0.75), (False, 0.75)]
+    assert stored[0]["worst_case"] == {"linf": {"radii": [0.1, 0.2], "accuracy": [0.75, 0.25]}}
+    assert [check["passed"] for check in stored[0]["checks"]] == [False]
