@@ -39,6 +39,11 @@ class AuditState:
         return len(self.is_right)
 
     @property
+    def clean_accuracy(self) -> float:
+        """The fraction of the examples that it classifies right."""
+        return float(self.is_right.mean())
+
+    @property
     def is_quick(self) -> bool:
         """Whether it did about a tenth of the work."""
         return bool(self.settings.get("quick", False))

@@ -52,11 +52,6 @@ class ReferenceRecord(AuditState):
     source: Mapping[str, Any]
 
     @property
-    def clean_accuracy(self) -> float:
-        """The fraction of the examples that it classifies right."""
-        return float(self.is_right.mean())
-
-    @property
     def epsilons(self) -> tuple[float, ...]:
         """The L-inf radii of its audit, ascending."""
         return radii(self.attacks, Norm.LINF)

@@ -126,7 +126,7 @@ def _curve(
     record: AuditRecord, measurement: Measurement, *, baseline_position: int | None, fired: tuple[FiredCheck, ...]
 ) -> AuditCurve:
     n_examples = len(record.is_right)
-    clean = float(record.is_right.mean())
+    clean = record.clean_accuracy
     worst = worst_case(record.is_right, record.attacks, Norm.LINF)
     intervals = [wilson_interval(clean, n_examples), *worst.intervals]
     return AuditCurve(

@@ -102,7 +102,7 @@ def _how_to_audit(snapshot: StudySnapshot) -> str:
 
 
 def _summary(record: AuditRecord, *, is_baseline: bool, is_suspect: bool) -> AuditSummary:
-    clean_accuracy = float(record.is_right.mean())
+    clean_accuracy = record.clean_accuracy
     checks = record.checks
     return AuditSummary(
         number=record.number,

@@ -26,7 +26,7 @@ def print_audit(console: Console, study: str, record: AuditRecord) -> None:
     state = "" if record.has_all_attacks else f", {len(record.attacks)} of {settings['n_attacks']} attacks so far"
     console.print(
         f"audit of trial {record.number} of {study}: {len(record.is_right)} test examples"
-        f"{', quick' if settings['quick'] else ''}, clean accuracy {record.is_right.mean():.3f}"
+        f"{', quick' if settings['quick'] else ''}, clean accuracy {record.clean_accuracy:.3f}"
         f"{beside_attacked(record.whole_test)}{state}",
         highlight=False,
         soft_wrap=True,
@@ -66,7 +66,7 @@ def audited_values(record: AuditRecord | ReferenceRecord) -> dict[str, Any]:
         "created_at": record.created_at.isoformat(),
         "is_complete": record.is_complete,
         "n_examples": len(record.is_right),
-        "clean_accuracy": float(record.is_right.mean()),
+        "clean_accuracy": record.clean_accuracy,
         "whole_test": None if record.whole_test is None else asdict(record.whole_test),
         "settings": dict(record.settings),
         "worst_case": [asdict(worst_case(record.is_right, record.attacks, norm)) for norm in norms_of(record.attacks)],

@@ -1,6 +1,5 @@
 """`compare`: the front beside a model that others published, at its size and at a quarter of it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +47,9 @@ def compare(
     memory = open_memory(storage)
     key = None
     if images is not None and not show:
-        chosen = _Audits(reference=reference, revision=at, data_dir=data_dir, images=images, quick=quick)
-        key = _audit_missing(memory, name, chosen, quiet=as_json)
+        key = _audit_missing(
+            memory, name, reference, revision=at, data_dir=data_dir, images=images, quick=quick, quiet=as_json
+        )
     snapshot = (
         read_snapshot(memory.repository, name, revision=at)
         .with_audits(memory.audits)
@@ -65,24 +65,17 @@ def compare(
     print_data_note(results(), snapshot.study)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Audits:
-    """The audits that a comparison is made of.
-
-    Attributes:
-        reference: name of the reference.
-        revision: of the front; None for the latest.
-        data_dir, images, quick: as given.
-    """
-
-    reference: str
-    revision: int | None
-    data_dir: Path | None
-    images: int
-    quick: bool
-
-
-def _audit_missing(memory: "Memory", study: str, audits: _Audits, *, quiet: bool) -> str | None:
+def _audit_missing(
+    memory: "Memory",
+    study: str,
+    reference: str,
+    *,
+    revision: int | None,
+    data_dir: Path | None,
+    images: int,
+    quick: bool,
+    quiet: bool,
+) -> str | None:
     """Run the audits of the reference and of the front that are not finished; what is stored is not run again.
 
     Returns the key of the reference's audit.
@@ -94,17 +87,14 @@ def _audit_missing(memory: "Memory", study: str, audits: _Audits, *, quiet: bool
 
     console = notices(beside_results=True, is_silent=quiet)
     record = memory.repository.get_study(study)
-    data_dir, images, quick = audits.data_dir, audits.images, audits.quick
-    members = memory.repository.front(record.id, revision=audits.revision)
-    options = ReferenceOptions(
-        study=record, family=family_of(audits.reference), data_dir=data_dir, images=images, quick=quick
-    )
-    display = ReferenceDisplay(console, what=audits.reference)
+    members = memory.repository.front(record.id, revision=revision)
+    options = ReferenceOptions(study=record, family=family_of(reference), data_dir=data_dir, images=images, quick=quick)
+    display = ReferenceDisplay(console, what=reference)
     key = None
     try:
         with sigterm_as_ctrl_c(), display:
             for audit in prepare_references(memory, options, display):
-                if audit.model.name == audits.reference:
+                if audit.model.name == reference:
                     key = audit.auditor.run().key
             for trial in members:
                 display.rename(f"trial {trial.number}")

@@ -14,7 +14,7 @@ def audit_values(audits: Sequence[AuditRecord]) -> list[dict[str, Any]]:
         {
             "n_examples": audit.n_examples,
             "is_quick": audit.is_quick,
-            "clean_accuracy": float(audit.is_right.mean()),
+            "clean_accuracy": audit.clean_accuracy,
             "worst_case": {
                 norm.value: {"radii": list(radii(audit.attacks, norm)), "accuracy": list(_worst(audit, norm))}
                 for norm in Norm
@@ -41,7 +41,7 @@ def _line(audit: AuditRecord) -> str:
     said = ", ".join(f"{check.name} {check.value:.4g} (bound {check.bound:g})" for check in fired)
     effort = "a tenth of the effort" if audit.is_quick else "full effort"
     verdict = f"checks that fired: {said}" if fired else "no check fired"
-    clean = f"{100 * float(audit.is_right.mean()):.1f}%"
+    clean = f"{100 * audit.clean_accuracy:.1f}%"
     return (
         f"{audit.n_examples:,} test examples, {effort}: clean {clean}, under the worst of all L-inf attacks {kept}; "
         f"{verdict}."
