@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from search.attacks.art.toolbox import require_toolbox
-from search.attacks.audit_checks import Audited, audit_checks, checks_work
+from search.attacks.audit_checks import CHECKS_VERSION, Audited, audit_checks, checks_work
 from search.attacks.audit_clock import AuditClock, AuditProgress
 from search.attacks.audit_effort import FULL, QUICK
 from search.attacks.audit_plan import PLAN_VERSION, AuditStep, audit_plan, l2_radii
@@ -218,6 +218,7 @@ class Auditor(Generic[StoredT]):
         return {
             "plan_version": PLAN_VERSION,
             "plan": plan_digest(plan),
+            "checks_version": CHECKS_VERSION,
             "model": dict(sorted(self._parts.model_digests.items())),
             "data_fingerprint": self._parts.dataset.fingerprint,
             "images": self._images,

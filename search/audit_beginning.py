@@ -14,7 +14,7 @@ from search.attacks.audit_suite import covered_examples, outcome_details
 from spaces.audit import AttackOutcome
 from storage.audit_comparison import AuditedModel
 
-_BESIDE_THE_ATTACKS = {"plan", "n_attacks", "search_steps"}
+_BESIDE_THE_ATTACKS = {"plan", "n_attacks", "search_steps", "checks_version"}
 
 
 def longest_beginning(

@@ -30,12 +30,15 @@ from spaces.audit import BLACK_BOX_ATTACKS, AttackOutcome, Flags, surviving, wor
 from spaces.check_result import CheckResult
 from spaces.norms import INPUT_NORMS, Norm
 
+CHECKS_VERSION = 2  # raised when a check measures something else; an audit of before is then checked anew
+
 _RESTARTS_GAIN = 0.02
 _RISE = 0.005
 _SEARCH_ABOVE_AUDIT = 0.05
 
 _WORK_PER_STEP = 10.0  # gradient evaluations of all checks, an example and step of the audit's PGD
 
+_LONG_ASCENTS = ("pgd", "pgd-restarts", "apgd-ce")  # many steps on the margin and on cross-entropy
 _TRANSFER = ("transfer-float", "transfer-sibling")
 _BLACK_BOX = tuple(name for name in BLACK_BOX_ATTACKS if name != "noise")
 _NOISE = ("noise",)
@@ -105,15 +108,15 @@ def _gradient_checks(audited: Audited) -> list[CheckResult]:
 def _convergence_checks(audited: Audited) -> list[CheckResult]:
     """Check that PGD has found what PGD can find."""
     target, outcomes, effort = audited.target, audited.outcomes, audited.effort
+    ascents = [outcome for outcome in outcomes if outcome.name in _LONG_ASCENTS]
     longer = PGD(steps=2 * effort.pgd_steps)
     twice, beaten = 0.0, -1.0
     for norm in INPUT_NORMS:
-        pgd = _named(outcomes, "pgd", norm)
         more = AuditStep(attack=longer, norm=norm, scope=Scope.SURVIVORS, work=0.0)
         once = AuditStep(attack=FGSM(), norm=norm, work=0.0)
         twice = max(twice, _gain(run_step(more, target, outcomes, position=len(outcomes))))
         fgsm = run_step(once, target, [], position=len(outcomes))
-        beaten = max(beaten, *np.subtract(pgd.accuracy, fgsm.accuracy))
+        beaten = max(beaten, *np.subtract(surviving(target.is_right, ascents, norm).mean(axis=1), fgsm.accuracy))
     restarts = max(_gain(_named(outcomes, "pgd-restarts", norm)) for norm in INPUT_NORMS)
     return [
         at_most("twice_the_steps", twice, AUDIT_LIMITS.more_steps),

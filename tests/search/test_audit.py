@@ -183,14 +183,16 @@ def test_audit_of_a_longer_plan_goes_on_from_a_shorter_one(
         assert np.array_equal(first.broken, second.broken)
 
 
-@pytest.mark.parametrize("change", ["images", "plan", "model", "search_steps"])
+@pytest.mark.parametrize("change", ["images", "plan", "model", "search_steps", "checks"])
 def test_only_what_both_begin_with_is_taken_over(
     engines: tuple[Engine, Engine], model: TrainedModel, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     study = make_study(engines[0], model)
     audit(engines[0], study, model, Recorder())
     changes: dict[str, object] = {}
-    if change == "plan":  # without the third attack those behind it have other survivors and another place
+    if change == "checks":
+        monkeypatch.setattr("search.audit.CHECKS_VERSION", 0)
+    elif change == "plan":  # without the third attack those behind it have other survivors and another place
         monkeypatch.setattr("tests.search.test_audit.SHORT", (*SHORT[:2], *SHORT[3:]))
     else:
         model_digests = {"weights.npz": "b" * 64}
@@ -200,7 +202,7 @@ def test_only_what_both_begin_with_is_taken_over(
             "search_steps": {"search_steps": 5},
         }[change]
     audit(engines[0], study, model, listener := Recorder(), **changes)
-    assert listener.begun_with == [{"plan": 2, "search_steps": 2 * len(SHORT)}.get(change, 0)]
+    assert listener.begun_with == [{"plan": 2, "search_steps": 2 * len(SHORT), "checks": 2 * len(SHORT)}.get(change, 0)]
     assert listener.checks, "they are made anew"
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search.attacks.apgd import APGD
 from search.attacks.audit_checks import Audited, audit_checks
 from search.attacks.audit_effort import QUICK
 from search.attacks.audit_plan import AuditStep, Scope
@@ -174,6 +175,51 @@ def test_single_step_that_breaks_more_than_pgd_fires(target: Target, found: list
     weaker = withheld(found, "pgd", slice(0, N), Norm.L2)
     check = examine(target, weaker)["fgsm_never_beats_pgd"]
     assert check.value > 0
+    assert not check.passed
+
+
+@pytest.mark.parametrize("name", ["pgd-restarts", "apgd-ce"])
+def test_single_step_is_held_against_many_on_both_losses(target: Target, found: list[AttackOutcome], name: str) -> None:
+    weaker = withheld(found, "pgd", slice(0, N), Norm.L2)
+    others = [item for item in weaker if (item.name, item.norm) != (name, Norm.L2)]
+    check = examine(target, [*others, replace(found[1], name=name)])["fgsm_never_beats_pgd"]
+    assert check.value <= 0
+    assert check.passed
+
+
+class Astray(LinearModel):
+    """A linear model whose gradient points the right way at the clean inputs only."""
+
+    clean: frozenset[bytes] = frozenset()
+
+    def loss_gradient(
+        self,
+        x: Inputs,
+        y: Labels,
+        *,
+        loss: Loss,
+        backward: Backward,
+        targets: Labels | None = None,
+        scale: float = 1.0,
+    ) -> tuple[Inputs, Inputs]:
+        logits, gradient = super().loss_gradient(x, y, loss=loss, backward=backward, targets=targets, scale=scale)
+        signs = [1.0 if row.tobytes() in self.clean else -1.0 for row in x]
+        return logits, gradient * np.array(signs, np.float32).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def test_gradients_that_lead_every_long_attack_astray_fire() -> None:
+    linear, x, _ = two_class_problem(n=N)
+    model = Astray(linear.weights, linear.bias)
+    model.clean = frozenset(row.tobytes() for row in x)
+    target = make_target(model)
+    plan = [PGD(steps=5), PGD(steps=5, label="pgd-restarts"), APGD(steps=5, loss=Loss.CROSS_ENTROPY, label="apgd-ce")]
+    outcomes = [
+        run_step(AuditStep(attack=attack, norm=norm, work=1.0), target, [], position=position)
+        for norm in INPUT_NORMS
+        for position, attack in enumerate(plan)
+    ]
+    check = examine(target, outcomes)["fgsm_never_beats_pgd"]
+    assert check.value > 0.1
     assert not check.passed
 
 
