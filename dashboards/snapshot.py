@@ -1,6 +1,7 @@
 """The input of every info: one study's frozen records at one moment, built by the caller from the repository."""
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from spaces.errors import SelectionError
 from spaces.measurement import Measurement
@@ -8,7 +9,7 @@ from spaces.objectives import Objective
 from spaces.spec_files import parse_spec
 from spaces.study_spec import StudySpec
 from storage.audit_comparison import AuditedModel, differing_settings
-from storage.audits import AuditRecord, AuditRepository
+from storage.audits import AuditRecord, AuditRepository, counting_audits
 from storage.records import RevisionRecord, StudyRecord, TrialRecord, TrialState
 from storage.reference_models import ReferenceRecord, ReferenceRepository
 
@@ -78,17 +79,17 @@ class StudySnapshot:
     @property
     def latest_audits(self) -> dict[int, AuditRecord]:
         """Trial number -> its newest finished audit, or the newest begun where none is, by ascending number."""
-        newest = {record.number: record for record in sorted(self.audits, key=_is_checked)}
+        newest = {record.number: record for record in sorted(self.audits, key=attrgetter("is_complete"))}
         return {number: newest[number] for number in sorted(newest)}
 
     @property
     def checked_audits(self) -> dict[int, tuple[AuditRecord, ...]]:
         """Trial number -> its finished audits, oldest first, but those that a newer one of no less work replaces."""
-        counting: dict[int, tuple[AuditRecord, ...]] = {}
-        for record in filter(_is_checked, self.audits):
-            kept = [item for item in counting.get(record.number, ()) if not _replaces(record, item)]
-            counting[record.number] = (*kept, record)
-        return {number: counting[number] for number in sorted(counting)}
+        by_number: dict[int, list[AuditRecord]] = {}
+        for record in self.audits:
+            by_number.setdefault(record.number, []).append(record)
+        counting = {number: counting_audits(by_number[number]) for number in sorted(by_number)}
+        return {number: audits for number, audits in counting.items() if audits}
 
     def latest_audits_like(self, other: AuditedModel) -> dict[int, AuditRecord]:
         """Return trial number -> its newest finished audit of another audit's examples, radii and attacks."""
@@ -134,12 +135,3 @@ class StudySnapshot:
             f"study {self.study.name!r} has no trial {number}; it has {len(self.trials)} trials"
             + (f", numbered up to {max(trial.number for trial in self.trials)}." if self.trials else ".")
         )
-
-
-def _replaces(newer: AuditRecord, older: AuditRecord) -> bool:
-    """Return whether a newer audit has at least as many examples as an older one, and is quick only if that is."""
-    return newer.settings["images"] >= older.settings["images"] and (older.is_quick or not newer.is_quick)
-
-
-def _is_checked(record: AuditRecord) -> bool:
-    return record.checks is not None

@@ -1,6 +1,6 @@
 """Audits in the database: opened once, filled attack by attack, one transaction each, read back as frozen records."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +88,20 @@ class TrialAudits:
     def begun(self) -> list[AuditRecord]:
         """Return all audits of the trial, oldest first."""
         return self._audits.audits(self._study_id, number=self._number)
+
+
+def counting_audits(audits: Iterable[AuditRecord]) -> tuple[AuditRecord, ...]:
+    """Return the finished audits of one trial, oldest first, but those that a newer one of no less work replaces."""
+    counting: tuple[AuditRecord, ...] = ()
+    for audit in audits:
+        if audit.is_complete:
+            counting = (*(item for item in counting if not _replaces(audit, item)), audit)
+    return counting
+
+
+def _replaces(newer: AuditRecord, older: AuditRecord) -> bool:
+    """Return whether a newer audit has at least as many examples as an older one, and is quick only if that is."""
+    return newer.settings["images"] >= older.settings["images"] and (older.is_quick or not newer.is_quick)
 
 
 def _attacks(session: Session, audit_ids: Sequence[int]) -> dict[int, list[AuditAttackRow]]:

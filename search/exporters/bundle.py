@@ -26,7 +26,7 @@ from spaces.errors import ExportError
 from spaces.targets import Target
 from spaces.work_steps import OnSteps, WorkSteps, unwatched
 from storage.artifacts import ArtifactStore
-from storage.audits import AuditRecord
+from storage.audits import AuditRecord, counting_audits
 from storage.records import StudyRecord, TrialRecord
 
 EXPORTERS: dict[str, Exporter] = {
@@ -120,7 +120,8 @@ def write_bundle(
         request: how.
         digests: the trial's artifacts, file name -> digest.
         artifacts: where they are stored.
-        audits: of the trial; the finished ones stand in the manifest and on the model card.
+        audits: of the trial, oldest first; the finished ones that no newer one replaces stand in the manifest and on
+            the model card.
 
     Raises:
         ExportError: unknown format, the folder exists or cannot be written, the target cannot take the model, a tool is
@@ -140,7 +141,7 @@ def write_bundle(
             trial=trial,
             context=context,
             exported=exported,
-            audits=[audit for audit in audits if audit.is_complete],
+            audits=counting_audits(audits),
         )
         manifest = make_manifest(parts)
         (scratch / "README.md").write_text(make_model_card(parts, manifest), encoding="utf-8")

@@ -21,7 +21,7 @@ MADE_ON = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a manifest and a model card are made of; the audits are those that are finished, oldest first."""
+    """What a manifest and a model card are made of; the audits are `counting_audits`."""
 
     study: StudyRecord
     trial: TrialRecord

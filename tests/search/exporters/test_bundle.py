@@ -367,11 +367,12 @@ def test_model_card_has_figures_with_intervals_and_the_checks_that_fired(
     assert "## Audits\n\nNone are stored with this trial." in card
 
 
-def test_what_finished_audits_found_is_told(shelf: Shelf, fakes: pytest.MonkeyPatch) -> None:
+def test_what_finished_audits_found_is_told_once(shelf: Shelf, fakes: pytest.MonkeyPatch) -> None:
     attacks = [make_outcome("pgd", ["1101", "1000"], epsilons=(0.1, 0.2))]
     audits = [
-        make_audit(7, attacks, right="1101", checks=[make_check("restarts", 0.03, 0.02)], is_quick=True),
         make_audit(7, attacks, right="1101", checks=[make_check("restarts", 0.01, 0.02, passed=True)]),
+        make_audit(7, attacks, right="1101", checks=[make_check("full_range", 0.04, 0.01)], is_quick=True),
+        make_audit(7, attacks, right="1101", checks=[make_check("restarts", 0.03, 0.02)], is_quick=True),
         make_audit(7, attacks, right="1101", n_planned=3, checks=None),
     ]
     folder = shelf.write(formats=["fake"], audits=audits)
@@ -381,8 +382,8 @@ def test_what_finished_audits_found_is_told(shelf: Shelf, fakes: pytest.MonkeyPa
         f"- 4 test examples, a tenth of the effort: {figures}; checks that fired: restarts 0.03 (bound 0.02).\n" in card
     )
     assert f"- 4 test examples, full effort: {figures}; no check fired.\n" in card
-    assert card.count("4 test examples") == 2, "an audit that is not finished says nothing"
+    assert card.count("4 test examples") == 2, "an audit that was made anew or is not finished says nothing"
     stored = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["audits"]
-    assert [(audit["is_quick"], audit["clean_accuracy"]) for audit in stored] == [(True, 0.75), (False, 0.75)]
+    assert [(audit["is_quick"], audit["clean_accuracy"]) for audit in stored] == [(False, 0.75), (True, 0.75)]
     assert stored[0]["worst_case"] == {"linf": {"radii": [0.1, 0.2], "accuracy": [0.75, 0.25]}}
-    assert [check["passed"] for check in stored[0]["checks"]] == [False]
+    assert [check["passed"] for check in stored[1]["checks"]] == [False]
