@@ -61,7 +61,9 @@ def _select(repository: Repository, study: str, selection: str, *, forms: str) -
     objectives = parse_spec(record.spec, source=f"stored study {study!r}").objective_values()
     names = [objective.name for objective in objectives]
     if selection != "knee" and not (kind == "best" and argument in names):
-        raise SelectionError(f"--select takes {forms}, with an objective among {', '.join(names)}; got {selection!r}.")
+        raise SelectionError(
+            f"a trial is chosen by {forms}, with an objective among {', '.join(names)}; got {selection!r}."
+        )
     front = repository.front(record.id)
     points = np.array([losses(trial.measurement, objectives) for trial in front if trial.measurement is not None])
     if not len(points):

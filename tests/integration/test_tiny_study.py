@@ -222,7 +222,7 @@ def test_report_is_one_page_about_the_study(tiny, shown, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--select", "best:speed"), "--select takes front, knee"),
+        (("--select", "best:speed"), "a trial is chosen by front, knee"),
         (("--select", "trial:99"), "no trial 99"),
         (("--format", "onnx"), "--format takes keras"),
     ],

@@ -61,7 +61,9 @@ def test_words_name_a_trial(repository, selection, number):
     ["", "best", "best:", "best:macs", "knee:1", "trial:", "trial:-1", "trial:x", "trial:²", "trial:٣", "3"],
 )
 def test_other_words_are_answered_with_the_forms(repository, selection):
-    with pytest.raises(SelectionError, match=r"--select takes knee, best:<objective> or trial:<number>.*size_bytes"):
+    with pytest.raises(
+        SelectionError, match=r"a trial is chosen by knee, best:<objective> or trial:<number>.*size_bytes"
+    ):
         select_trial(repository, "tiny", selection)
 
 

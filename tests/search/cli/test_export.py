@@ -69,7 +69,7 @@ def check_refused(ran: Ran, shelf: Shelf, said: str) -> None:
         (("--target", "toaster"), "unknown target 'toaster'; presets: cortex-m0plus"),
         (("--target", "x-cube-ai"), "target 'x-cube-ai' cannot take layer 'conv0': it has weight_bits = 4"),
         (("--select", "trial:1"), "has no stored model"),
-        (("--select", "smallest"), "--select takes"),
+        (("--select", "smallest"), "a trial is chosen by"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

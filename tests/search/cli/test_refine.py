@@ -97,7 +97,7 @@ def test_only_like_is_compared_with_like(refine: Callable[..., Ran]) -> None:
     ("arguments", "message"),
     [
         ((), "refine needs --epochs; the search trains 2 in study 'digits'."),
-        (("--epochs", "6", "--select", "all"), "--select takes front, knee, best:<objective> or trial:<number>"),
+        (("--epochs", "6", "--select", "all"), "a trial is chosen by front, knee, best:<objective> or trial:<number>"),
         (("--epochs", "6", "--select", "trial:2"), "trial 2 of study 'digits' is failed (it broke); choose a complete"),
         (("--epochs", "6", "--select", "trial:3"), "trial 3 of study 'digits' is stopped"),
         (("--epochs", "6", "--select", "trial:4"), "trial 4 of study 'digits' is refused (too large)"),
