@@ -1,4 +1,4 @@
-"""Finding CIFAR-10: `--data-dir`, SEARCH_DATA_DIR, Keras' cache, Keras' own download, in this order; no other data."""
+"""Finding CIFAR-10: `--data-dir`, SEARCH_DATA_DIR, Keras' cache, the official address, in this order; no other data."""
 
 import logging
 import os
@@ -15,26 +15,33 @@ from search.data.cifar10_files import (
     read_npz,
 )
 from search.data.dataset import RawData
-from search.data.keras_cache import download_cifar10, is_whole_archive, keras_datasets_folder
+from search.data.download import PublishedFile, fetch, is_published
+from search.data.keras_cache import keras_datasets_folder
 from search.data.roots import DATA_DIR_VARIABLE, search_roots
+from search.data.unpack import unpack
 from spaces.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 _WEB = "https://www.cs.toronto.edu/~kriz/cifar.html"
+PUBLISHED = PublishedFile(  # checksum as Keras has it
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    size_bytes=170_498_071,
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+)
 
 
 def load_cifar10(
     data_dir: Path | None,
     *,
     expected: Counts | None = OFFICIAL_COUNTS,
-    download: Callable[[], None] = download_cifar10,
+    download: Callable[[Path], Path] = lambda folder: fetch(PUBLISHED, folder),
 ) -> RawData:
     """Return CIFAR-10 from the first place that has it.
 
     Args:
         data_dir: the folder that `--data-dir` names.
         expected: numbers of training and test images; None accepts any.
-        download: fills Keras' cache.
+        download: puts the official archive into a folder and returns it.
 
     Raises:
         DataError: no place has it (the message says what was tried and where to put which file), or the first place
@@ -53,15 +60,13 @@ def load_cifar10(
     if raw is not None:
         return raw
     tried.append(f"Keras' cache {cache} ({_contents(cache)})")
-    _LOG.info("CIFAR-10 is in none of the folders; Keras downloads it to %s", cache)
+    _LOG.info("CIFAR-10 is in none of the folders; it is downloaded to %s", cache)
+    python_batches, unpacked = BATCH_FORMATS[0], _unpacked_folder(cache)
     try:
-        download()
+        unpack(download(cache), unpacked.parent)
     except DataError as error:
         raise _not_found([*tried, str(error).rstrip(".")]) from error
-    raw = _read_cache(cache, expected)
-    if raw is None:
-        raise _not_found([*tried, f"Keras' download, after which {cache} still did not have it"])
-    return raw
+    return read_folder(unpacked, python_batches, expected=expected)
 
 
 def _read_root(root: Path, expected: Counts | None) -> RawData | None:
@@ -80,17 +85,21 @@ def _read_root(root: Path, expected: Counts | None) -> RawData | None:
 
 def _read_cache(cache: Path, expected: Counts | None) -> RawData | None:
     python_batches = BATCH_FORMATS[0]
-    # Keras 2 unpacks into the cache itself, Keras 3 into a folder in it.
-    for folder in (cache / python_batches.folder, cache / f"{python_batches.folder}-target" / python_batches.folder):
+    for folder in (cache / python_batches.folder, _unpacked_folder(cache)):  # as Keras 2 unpacks, and as Keras 3 does
         if folder.is_dir():
             return read_folder(folder, python_batches, expected=expected)
     for name in python_batches.archives:
         archive = cache / name
         if archive.is_file():
-            if is_whole_archive(archive):
+            if is_published(archive, PUBLISHED):
                 return read_archive(archive, python_batches, expected=expected)
             _LOG.warning("%s is not the published file, perhaps part of a download; it is not used", archive)
     return None
+
+
+def _unpacked_folder(cache: Path) -> Path:
+    name = BATCH_FORMATS[0].folder
+    return cache / f"{name}-target" / name
 
 
 def _contents(folder: Path) -> str:

@@ -18,10 +18,6 @@ from spaces.spec_files import load_spec, preset_names
 from spaces.study_spec import DataSpec
 
 
-def _no_keras_download() -> None:
-    raise DataError("Keras' download (not tried here; `launch` tries it)")
-
-
 def _no_download(_folder: Path) -> NoReturn:
     raise DataError("the download (not tried here; `launch` tries it)")
 
@@ -60,7 +56,7 @@ def _count_recordings(spec: DataSpec, data_dir: Path | None) -> DataSummary:
 # Without the downloads that the sources of the same names try at the end.
 _READERS: dict[str, Reader] = {
     "digits": reader(load_digits),
-    "cifar10": reader(partial(load_cifar10, download=_no_keras_download)),
+    "cifar10": reader(partial(load_cifar10, download=_no_download)),
     "svhn": reader(partial(load_svhn, download=_no_download)),
     "speech_commands": _count_recordings,
 }

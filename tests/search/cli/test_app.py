@@ -211,11 +211,11 @@ def test_password_of_a_database_is_masked(failing):
 
 def test_missing_cifar_lists_what_was_tried_and_what_to_put_where(failing, monkeypatch, tmp_path):
     def offline(*_, **__):
-        raise OSError("no network")
+        raise DataError("no network.")
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_HOME", raising=False)
-    monkeypatch.setattr("search.data.keras_cache.subprocess.run", offline)
+    monkeypatch.setattr("search.data.cifar10.fetch", offline)
     code, line = failing("launch", "--study", "cifar")
     assert code == 2
     for part in (

@@ -23,12 +23,12 @@ from tests.search.data.builders import (
 PYTHON, BINARY = BATCH_FORMATS
 
 
-def never():
+def never(folder):
     raise AssertionError("the download was not to be reached")
 
 
-def no_network():
-    raise DataError("Keras' download failed: URL fetch failure.")
+def no_network(folder):
+    raise DataError("the archive could not be downloaded: no route to host.")
 
 
 @pytest.fixture
@@ -84,11 +84,28 @@ def test_cache_goes_before_the_download(places, inside):
     assert np.array_equal(load(places).x_test, cifar_parts()["x_test"])
 
 
-def test_download_fills_the_cache_that_is_then_read(places):
-    def download():
-        write_folder(places["keras/datasets"] / PYTHON.folder, python_files())
+def test_download_is_unpacked_into_the_cache_and_read_from_there_ever_after(places):
+    def download(folder):
+        archive = folder / PYTHON.archives[0]
+        write_tar(archive, PYTHON.folder, python_files())
+        return archive
 
     assert np.array_equal(load(places, download).x_train, cifar_parts()["x_train"])
+    assert np.array_equal(load(places).x_train, cifar_parts()["x_train"])
+
+
+def test_published_archive_is_fetched_into_the_cache(places, monkeypatch):
+    asked = []
+
+    def fetch(published, folder):
+        asked.append((published.name, folder))
+        write_tar(folder / published.name, PYTHON.folder, python_files())
+        return folder / published.name
+
+    monkeypatch.setattr(cifar10, "fetch", fetch)
+    raw = load_cifar10(places["flag"], expected=SMALL)
+    assert np.array_equal(raw.x_test, cifar_parts()["x_test"])
+    assert asked == [("cifar-10-python.tar.gz", places["keras/datasets"])]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +136,7 @@ def test_missing_data_tell_what_was_tried_and_where_to_put_what(places):
     assert caught.value.exit_code == 2
     for part in (
         *(str(folder) for folder in places.values()),
-        "Keras' download failed: URL fetch failure",
+        "could not be downloaded: no route to host",
         "Put cifar-10-python.tar.gz",
         "cifar10.npz",
         "--data-dir",
@@ -136,9 +153,13 @@ def test_missing_flag_variable_and_folder_are_told(tmp_path, monkeypatch):
         load_cifar10(None, expected=SMALL, download=no_network)
 
 
-def test_download_that_leaves_nothing_is_told(places):
-    with pytest.raises(DataError, match=r"Keras' download, after which .* still did not have it"):
-        load(places, lambda: None)
+def test_download_without_the_batches_is_told(places):
+    def download(folder):
+        write_tar(folder / PYTHON.archives[0], "elsewhere", python_files())
+        return folder / PYTHON.archives[0]
+
+    with pytest.raises(DataError, match=r"cifar-10-batches-py"):
+        load(places, download)
 
 
 def test_damaged_file_is_an_error_and_not_passed_over(places):
@@ -157,7 +178,7 @@ def test_part_of_a_download_in_the_cache_is_not_taken_for_the_data(places, caplo
 
 
 def test_whole_archive_in_the_cache_is_read(places, monkeypatch):
-    monkeypatch.setattr(cifar10, "is_whole_archive", lambda _path: True)
+    monkeypatch.setattr(cifar10, "is_published", lambda *_: True)
     write_tar(places["keras/datasets"] / PYTHON.archives[1], PYTHON.folder, python_files())
     assert np.array_equal(load(places).x_test, cifar_parts()["x_test"])
 

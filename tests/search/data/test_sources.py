@@ -84,13 +84,13 @@ def test_drawn_images_cannot_stand_in_for_a_users_data():
 def test_missing_data_never_become_other_data(tmp_path, monkeypatch):
     monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("search.data.keras_cache.subprocess.run", _no_network)
+    monkeypatch.setattr("search.data.cifar10.fetch", _no_network)
     with pytest.raises(DataError, match="CIFAR-10 was not found"):
         load_raw(DataSpec(name="cifar10"), data_dir=tmp_path)
 
 
-def _no_network(command, **options):
-    return subprocess.CompletedProcess(command, 1, stdout="", stderr="Exception: URL fetch failure")
+def _no_network(published, folder):
+    raise DataError(f"{published.url} could not be downloaded.")
 
 
 def test_small_file_under_the_official_name_is_refused(tmp_path):
