@@ -1,7 +1,7 @@
 """What each part of the search brings, at equal training time: bits, Jacobian terms, both, and adversarial training.
 
     python -m tests.benchmarks.ablation --storage FOLDER [--study cifar] [--minutes 60] [--data-dir DIR]
-        [--arms NAME ...] [--at-clean 0.75 ...] [--json FILE] [--plot FILE.html] [--images FOLDER]
+        [--arms NAME ...] [--at-clean 0.75 ...] [--json FILE] [--plot FILE.html] [--images FOLDER] [--show]
 
 Arms, each the same study with some choices fixed (`tests.benchmarks.ablation_arms`):
 
@@ -17,7 +17,7 @@ Every arm has a database of its own in the folder, begins at the same float pare
 whose time counts for none, and is measured on the same examples. Its time is that of its trials: starts, trainings and
 measurements as their database has them, so the same command goes on where it was interrupted. An arm ends after the
 trial that crosses its time; that trial is not counted. Hypervolumes are those of the study's objectives and reference
-point.
+point. `--show` trains nothing: it reads what the folder has, as `docs/results/cifar-ablation` has it.
 """
 
 import argparse
@@ -60,9 +60,10 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the arms, print the table after each, and write the files."""
     spec = load_spec(arguments.study)
-    claim_folder(arguments.storage, settings_of(arguments, spec), option="--storage")
     ablation = Ablation(arguments, spec)
-    ablation.train_parents()
+    if not arguments.show:
+        claim_folder(arguments.storage, settings_of(arguments, spec), option="--storage")
+        ablation.train_parents()
     results = []
     for arm in arguments.arms:
         results.append(ablation.run_arm(arm))
@@ -88,6 +89,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write the pictures here, as HTML")
     parser.add_argument("--images", type=Path, help="write the pictures into this folder, as SVG; needs Kaleido")
+    parser.add_argument("--show", action="store_true", help="only read the searches that the folder has")
     return parser.parse_args(arguments)
 
 
@@ -131,10 +133,17 @@ class Ablation:
     def _search(self, name: str, overrides: dict[str, Any], *, budget_s: float) -> tuple[list[Timed], bool]:
         """Return the trials within the time, and whether there was nothing left to try before its end."""
         slug = name.replace(", ", "-").replace(" ", "-").lower()
-        self._begin_at_parents(slug)
-        self._call(slug, overrides, budget_s=budget_s)
+        if self._arguments.show:
+            self._check_there(slug)
+        else:
+            self._begin_at_parents(slug)
+            self._call(slug, overrides, budget_s=budget_s)
         records = self._records(slug)
         return within(timed(records), budget_s), used_s(records) < budget_s
+
+    def _check_there(self, slug: str) -> None:
+        if not self._database(slug).is_file():
+            sys.exit(f"--show: {self._database(slug)} is not there; without --show it is searched, or name --arms.")
 
     def _begin_at_parents(self, slug: str) -> None:
         """Give an arm a copy of the database in which the parents were trained: studies share what is in one."""

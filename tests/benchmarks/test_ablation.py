@@ -1,5 +1,6 @@
 """The ablation's arms give the search spaces that they promise, and its clock counts what the database tells."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -251,6 +252,20 @@ def test_second_half_begins_where_the_counted_first_one_ends(tmp_path: Path, mon
     result = Ablation(arguments, build_spec()).run_arm(IN_TURN)
     assert asked == [(BITS, 60.0), (IN_TURN, 70.0)], "two of three trials of 25 s lie within 60 s"
     assert (result.n_trials, result.used_s) == (3, 80.0)
+
+
+def test_kept_searches_give_the_table_of_the_results_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Path(__file__).parents[2] / "docs" / "results"
+    shutil.copytree(kept / "cifar-ablation" / "bits-only", tmp_path / "bits-only")
+    monkeypatch.setattr(ablation.subprocess, "run", lambda *_, **__: pytest.fail("a search was begun"))
+    options = ["--storage", str(tmp_path), "--study", str(kept / "cifar-ablation.toml"), "--minutes", "20", "--show"]
+    ablation.run(parse_arguments([*options, "--arms", BITS]))
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split() == ["bits", "only", "6711.71", "6711.71", "7", "16", "1173", "0.127", "0.127"]
+    with pytest.raises(SystemExit, match=r"--show: .*joint/studies\.db is not there"):
+        ablation.run(parse_arguments([*options, "--arms", "joint"]))
 
 
 def test_half_that_found_nothing_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
