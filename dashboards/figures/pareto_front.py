@@ -20,6 +20,8 @@ from spaces.objectives import Direction, Objective
 _RING_SIZE = 24
 _CHOSEN_SIZE = 20
 
+_FIXED_SYMBOLS = ("cross", "diamond-open")  # no "x": in three dimensions it is an emoji, a box where no font has it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
@@ -233,7 +235,7 @@ def _fixed_marker(fixed: FixedPoint, position: int, *, scale: float) -> dict[str
         "mode": "markers",
         "name": as_plot_text(fixed.name),
         "legendgroup": f"fixed {position}",
-        "marker": {"color": GREEN, "symbol": ("x", "cross")[position % 2], "size": 13 * scale},
+        "marker": {"color": GREEN, "symbol": _FIXED_SYMBOLS[position % 2], "size": 13 * scale},
         "hovertext": ["<br>".join(as_plot_text(line) for line in fixed.hover)],
         "hoverinfo": "text",
     }
