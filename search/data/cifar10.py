@@ -22,6 +22,7 @@ from search.data.unpack import unpack
 from spaces.errors import DataError
 
 _LOG = logging.getLogger(__name__)
+_PYTHON_BATCHES = BATCH_FORMATS[0]  # what is published under PUBLISHED, and what Keras keeps
 _WEB = "https://www.cs.toronto.edu/~kriz/cifar.html"
 PUBLISHED = PublishedFile(  # checksum as Keras has it
     url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -61,12 +62,12 @@ def load_cifar10(
         return raw
     tried.append(f"Keras' cache {cache} ({_contents(cache)})")
     _LOG.info("CIFAR-10 is in none of the folders; it is downloaded to %s", cache)
-    python_batches, unpacked = BATCH_FORMATS[0], _unpacked_folder(cache)
+    unpacked = _unpacked_folder(cache)
     try:
         unpack(download(cache), unpacked.parent)
     except DataError as error:
         raise _not_found([*tried, str(error).rstrip(".")]) from error
-    return read_folder(unpacked, python_batches, expected=expected)
+    return read_folder(unpacked, _PYTHON_BATCHES, expected=expected)
 
 
 def _read_root(root: Path, expected: Counts | None) -> RawData | None:
@@ -84,22 +85,21 @@ def _read_root(root: Path, expected: Counts | None) -> RawData | None:
 
 
 def _read_cache(cache: Path, expected: Counts | None) -> RawData | None:
-    python_batches = BATCH_FORMATS[0]
-    for folder in (cache / python_batches.folder, _unpacked_folder(cache)):  # as Keras 2 unpacks, and as Keras 3 does
+    # As Keras 2 unpacks, and as Keras 3 does.
+    for folder in (cache / _PYTHON_BATCHES.folder, _unpacked_folder(cache)):
         if folder.is_dir():
-            return read_folder(folder, python_batches, expected=expected)
-    for name in python_batches.archives:
+            return read_folder(folder, _PYTHON_BATCHES, expected=expected)
+    for name in _PYTHON_BATCHES.archives:
         archive = cache / name
         if archive.is_file():
             if is_published(archive, PUBLISHED):
-                return read_archive(archive, python_batches, expected=expected)
+                return read_archive(archive, _PYTHON_BATCHES, expected=expected)
             _LOG.warning("%s is not the published file, perhaps part of a download; it is not used", archive)
     return None
 
 
 def _unpacked_folder(cache: Path) -> Path:
-    name = BATCH_FORMATS[0].folder
-    return cache / f"{name}-target" / name
+    return cache / f"{_PYTHON_BATCHES.folder}-target" / _PYTHON_BATCHES.folder
 
 
 def _contents(folder: Path) -> str:

@@ -136,13 +136,8 @@ def write_bundle(
         request.on_steps(_step(request, 0, f"attacking the trained network on {len(request.data.y)} test examples"))
         context = make_context(model, request.data, request.target)
         exported = _export_all(model, context, request, scratch)
-        parts = Parts(
-            study=study,
-            trial=trial,
-            context=context,
-            exported=exported,
-            audits=counting_audits(audits),
-        )
+        counting = counting_audits(audits)
+        parts = Parts(study=study, trial=trial, context=context, exported=exported, audits=counting)
         manifest = make_manifest(parts)
         (scratch / "README.md").write_text(make_model_card(parts, manifest), encoding="utf-8")
         manifest["files_sha256"] = file_hashes(scratch)
