@@ -114,10 +114,9 @@ def suite_checks(examined: Examined, limits: CheckLimits) -> tuple[CheckResult, 
         results.append(full_range(model, x, y, steps=2 * steps, seed=seed))
         epsilon = half_way_radius(suite.epsilons, suite.worst_case, clean_accuracy=float(suite.is_right.mean()))
         results.append(logit_temperature(model, x, y, epsilon=epsilon, steps=steps, seed=seed))
-    beaten = max(np.subtract(suite.attack_accuracy["pgd"], suite.attack_accuracy["fgsm"]))
     return (
         *results,
-        at_most("fgsm_never_beats_pgd", float(beaten), 0.0),
+        at_most("fgsm_never_beats_pgd", _fgsm_ahead(examined), 0.0),
         at_most("transfer_only_successes", largest_loss(by_gradient, survives["pgd-twin"]), limits.one_sided),
         at_most("black_box_only_successes", largest_loss(by_twin, survives["square"]), limits.one_sided),
         saturated_activations(examined.saturation),
@@ -196,12 +195,48 @@ def more_steps(
         seed: of the random starts.
         bound: largest fraction of x that may be broken in one ball.
     """
-    withstands = left.copy()
+    broken = _broken_in_each(attack, model, x, y, left, threats=threats, seed=seed)
+    return at_most("twice_the_steps", largest_loss(left, left & ~broken), bound)
+
+
+def _broken_in_each(
+    attack: Attack,
+    model: Classifier,
+    x: Inputs,
+    y: Labels,
+    standing: Survival,
+    *,
+    threats: Sequence[ThreatModel],
+    seed: int,
+) -> Survival:
+    """Run an attack in each ball, from new random starts, on what stands there.  # [n_threats, n]"""
+    broken = np.zeros_like(standing)
     for index, threat in enumerate(threats):
-        rows = np.flatnonzero(left[index])
-        rng = np.random.default_rng([seed, index])
-        withstands[index, rows] = ~attack(model, x[rows], y[rows], threat, rng=rng).is_broken
-    return at_most("twice_the_steps", largest_loss(left, withstands), bound)
+        rows = np.flatnonzero(standing[index])
+        if rows.size:
+            rng = np.random.default_rng([seed, index])
+            broken[index, rows] = attack(model, x[rows], y[rows], threat, rng=rng).is_broken
+    return broken
+
+
+def _fgsm_ahead(examined: Examined) -> float:
+    """Return how much lower FGSM leaves the accuracy than many steps on either of its losses, at any radius.
+
+    The suite's PGD ascends the margin alone; what FGSM alone of the two broke meets as many steps on cross-entropy.
+    """
+    suite = examined.suite
+    fgsm, pgd = suite.survives["fgsm"], suite.survives["pgd"]
+    by_cross_entropy = _broken_in_each(
+        PGD(steps=examined.pgd_steps, loss=Loss.SCALED_CROSS_ENTROPY),
+        examined.model,
+        examined.x,
+        examined.y,
+        pgd & ~fgsm,
+        threats=[ThreatModel(epsilon=epsilon) for epsilon in suite.epsilons],
+        seed=examined.seed,
+    )
+    many = pgd & ~np.logical_or.accumulate(by_cross_entropy, axis=0)  # what breaks in a ball breaks in larger ones
+    return float((many.mean(axis=1) - fgsm.mean(axis=1)).max())
 
 
 def full_range(model: Classifier, x: Inputs, y: Labels, *, steps: int, seed: int) -> CheckResult:

@@ -1,5 +1,7 @@
 """A linear classifier in NumPy, whose distances to its decision boundaries are known in closed form."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,29 @@ class LinearModel:
         logits = self.logits(x)
         cotangent = scale * loss_cotangent(np.float32(scale) * logits, y, loss=loss, targets=targets)
         return logits, (cotangent @ self.weights.T).reshape(x.shape).astype(np.float32)
+
+
+class Astray(LinearModel):
+    """A linear model whose gradients of some losses point the right way at the clean inputs only."""
+
+    def __init__(self, linear: LinearModel, clean: Inputs, *, losses: Iterable[Loss]) -> None:
+        super().__init__(linear.weights, linear.bias)
+        self.clean = frozenset(row.tobytes() for row in clean)
+        self.losses = frozenset(losses)
+
+    def loss_gradient(
+        self,
+        x: Inputs,
+        y: Labels,
+        *,
+        loss: Loss,
+        backward: Backward,
+        targets: Labels | None = None,
+        scale: float = 1.0,
+    ) -> tuple[NDArray[np.float32], Inputs]:
+        logits, gradient = super().loss_gradient(x, y, loss=loss, backward=backward, targets=targets, scale=scale)
+        signs = [-1.0 if loss in self.losses and row.tobytes() not in self.clean else 1.0 for row in x]
+        return logits, gradient * np.array(signs, np.float32).reshape(-1, *[1] * (x.ndim - 1))
 
 
 def loss_cotangent(

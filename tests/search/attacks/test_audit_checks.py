@@ -16,7 +16,7 @@ from search.attacks.pgd import PGD
 from spaces.audit import AttackOutcome, Flags
 from spaces.check_result import CheckResult
 from spaces.norms import INPUT_NORMS, Norm
-from tests.search.attacks.linear_model import LinearModel, minimal_radii, two_class_problem
+from tests.search.attacks.linear_model import Astray, LinearModel, minimal_radii, two_class_problem
 
 EPSILONS = {Norm.LINF: (0.005, 0.01, 0.02), Norm.L2: (0.02, 0.04, 0.08)}
 N = 60
@@ -187,31 +187,9 @@ def test_single_step_is_held_against_many_on_both_losses(target: Target, found: 
     assert check.passed
 
 
-class Astray(LinearModel):
-    """A linear model whose gradient points the right way at the clean inputs only."""
-
-    clean: frozenset[bytes] = frozenset()
-
-    def loss_gradient(
-        self,
-        x: Inputs,
-        y: Labels,
-        *,
-        loss: Loss,
-        backward: Backward,
-        targets: Labels | None = None,
-        scale: float = 1.0,
-    ) -> tuple[Inputs, Inputs]:
-        logits, gradient = super().loss_gradient(x, y, loss=loss, backward=backward, targets=targets, scale=scale)
-        signs = [1.0 if row.tobytes() in self.clean else -1.0 for row in x]
-        return logits, gradient * np.array(signs, np.float32).reshape(-1, *[1] * (x.ndim - 1))
-
-
 def test_gradients_that_lead_every_long_attack_astray_fire() -> None:
     linear, x, _ = two_class_problem(n=N)
-    model = Astray(linear.weights, linear.bias)
-    model.clean = frozenset(row.tobytes() for row in x)
-    target = make_target(model)
+    target = make_target(Astray(linear, x, losses=Loss))
     plan = [PGD(steps=5), PGD(steps=5, label="pgd-restarts"), APGD(steps=5, loss=Loss.CROSS_ENTROPY, label="apgd-ce")]
     outcomes = [
         run_step(AuditStep(attack=attack, norm=norm, work=1.0), target, [], position=position)

@@ -80,8 +80,8 @@ def test_a_float_cnn_falls_from_clean_accuracy_to_nothing() -> None:
 
 
 def test_no_check_fires_on_a_float_cnn() -> None:
-    # One step reaches one of the 200 examples that ten steps on the margin do not.
-    assert fired(*plain()) <= {"fgsm_never_beats_pgd"}
+    # One step reaches one of the 200 examples that ten steps on the margin do not, and ten on cross-entropy do.
+    assert fired(*plain()) == set()
 
 
 @pytest.mark.parametrize("name", MASKS)

@@ -1,13 +1,26 @@
 """The logit temperature and the figures that checks are made of, on models whose answer is known."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from search.attacks.base import ThreatModel
-from search.attacks.checks import at_most, half_way_radius, largest_loss, logit_temperature, more_steps
+from search.attacks.checks import (
+    SEARCH_LIMITS,
+    Examined,
+    at_most,
+    half_way_radius,
+    largest_loss,
+    logit_temperature,
+    more_steps,
+    suite_checks,
+)
+from search.attacks.losses import Loss
 from search.attacks.pgd import PGD
+from search.attacks.suite import run_suite, search_suite
 from spaces.norms import Norm
-from tests.search.attacks.linear_model import LinearModel, linear_problem, minimal_radii, two_class_problem
+from tests.search.attacks.linear_model import Astray, LinearModel, linear_problem, minimal_radii, two_class_problem
 
 
 @pytest.mark.parametrize(("factor", "fires"), [(1.0, False), (1000.0, True)])
@@ -54,6 +67,21 @@ def test_more_steps_counts_what_a_weak_attack_has_left() -> None:
     assert result.value == pytest.approx(np.mean(radii < threats[1].epsilon))
     assert not result.passed
     assert more_steps(linear, x, y, ~left, attack=attack, threats=threats, seed=0, bound=0.5).value == 0
+
+
+@pytest.mark.parametrize(("astray", "fires"), [((Loss.MARGIN,), False), (Loss, True)])
+def test_one_step_is_held_against_many_on_either_of_its_losses(astray: Iterable[Loss], fires: bool) -> None:
+    linear, x, y = two_class_problem()
+    radius = float(np.median(minimal_radii(linear, x, y, Norm.LINF)))
+    model = Astray(linear, x, losses=astray)
+    epsilons, stages = (radius, 2 * radius), search_suite(5)
+    suite = run_suite(model, x, y, epsilons=epsilons, stages=stages, seed=0)
+    assert suite.attack_accuracy["fgsm"] < suite.attack_accuracy["pgd"]
+    examined = Examined(model=model, x=x, y=y, suite=suite, pgd_steps=5, seed=0, saturation={})
+    (check,) = [found for found in suite_checks(examined, SEARCH_LIMITS) if found.name == "fgsm_never_beats_pgd"]
+    assert check.bound == 0
+    assert check.passed != fires
+    assert (check.value > 0.2) == fires
 
 
 def test_largest_loss_is_taken_over_rows() -> None:
