@@ -76,3 +76,6 @@ def test_site_builds_strictly(tmp_path):
     page = (tmp_path / "site" / "reference" / "spec-keys.html").read_text()
     assert "early_stopping" in page
     assert "fonts.googleapis.com" not in page
+    images = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs" / "images").rglob("*.*")}
+    assert images
+    assert [str(image) for image in sorted(images) if not (tmp_path / "site" / image).exists()] == []
