@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from search.data.cifar10_files import (
@@ -15,7 +15,7 @@ from search.data.cifar10_files import (
     read_npz,
 )
 from search.data.dataset import RawData
-from search.data.download import PublishedFile, fetch, is_published
+from search.data.download import PublishedFile, check_published, fetch, is_published
 from search.data.keras_cache import keras_datasets_folder
 from search.data.roots import DATA_DIR_VARIABLE, search_roots
 from search.data.unpack import unpack
@@ -29,12 +29,21 @@ PUBLISHED = PublishedFile(  # checksum as Keras has it
     size_bytes=170_498_071,
     sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 )
+PUBLISHED_ARCHIVES = {  # by the folder inside
+    BATCH_FORMATS[0].folder: PUBLISHED,
+    BATCH_FORMATS[1].folder: PublishedFile(  # as TensorFlow Datasets has it
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        size_bytes=170_052_171,
+        sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ),
+}
 
 
 def load_cifar10(
     data_dir: Path | None,
     *,
     expected: Counts | None = OFFICIAL_COUNTS,
+    published: Mapping[str, PublishedFile] = PUBLISHED_ARCHIVES,
     download: Callable[[Path], Path] = lambda folder: fetch(PUBLISHED, folder),
 ) -> RawData:
     """Return CIFAR-10 from the first place that has it.
@@ -42,6 +51,7 @@ def load_cifar10(
     Args:
         data_dir: the folder that `--data-dir` names.
         expected: numbers of training and test images; None accepts any.
+        published: what an archive of the user's must be, byte for byte, by the folder inside; empty accepts any.
         download: puts the official archive into a folder and returns it.
 
     Raises:
@@ -52,7 +62,7 @@ def load_cifar10(
     if not os.environ.get(DATA_DIR_VARIABLE):
         tried.append(f"{DATA_DIR_VARIABLE} (not set)")
     for root in search_roots(data_dir):
-        raw = _read_root(root, expected)
+        raw = _read_root(root, expected, published)
         if raw is not None:
             return raw
         tried.append(f"{root} ({_contents(root)})")
@@ -70,7 +80,7 @@ def load_cifar10(
     return read_folder(unpacked, _PYTHON_BATCHES, expected=expected)
 
 
-def _read_root(root: Path, expected: Counts | None) -> RawData | None:
+def _read_root(root: Path, expected: Counts | None, published: Mapping[str, PublishedFile]) -> RawData | None:
     """Read the first known form that the folder holds; None where it holds none."""
     if (root / NPZ).is_file():
         return read_npz(root / NPZ, expected=expected)
@@ -80,6 +90,8 @@ def _read_root(root: Path, expected: Counts | None) -> RawData | None:
                 return read_folder(folder, batch_format, expected=expected)
         for name in batch_format.archives:
             if (root / name).is_file():
+                if published:
+                    check_published(root / name, published[batch_format.folder])
                 return read_archive(root / name, batch_format, expected=expected)
     return None
 

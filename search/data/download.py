@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeAlias
 
@@ -152,7 +153,11 @@ def _receive(published: PublishedFile, part: Path, held: int, on_bytes: OnBytes)
     try:
         with urllib.request.urlopen(request, timeout=_SILENCE_S) as response:
             # A server that does not know of ranges sends everything from the beginning.
-            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            is_part = response.status == http.HTTPStatus.PARTIAL_CONTENT
+            offered = _offered(response.headers, held if is_part else 0)
+            if offered not in (None, published.size_bytes):
+                return f"HTTP status {response.status} with {offered:,} bytes, perhaps a page that asks to log in"
+            if not is_part:
                 part.unlink(missing_ok=True)
             _append(response, part, published.size_bytes, on_bytes)
         return "the connection ended early"
@@ -164,12 +169,25 @@ def _receive(published: PublishedFile, part: Path, held: int, on_bytes: OnBytes)
         return str(error) or type(error).__name__
 
 
+def _offered(headers: Message, start: int) -> int | None:
+    """Return how long the file is of which an answer sends what begins at `start`; None where it does not say."""
+    length = headers.get("Content-Length", "")
+    return start + int(length) if length.isdecimal() else None
+
+
 def _append(response: BinaryIO, part: Path, size_bytes: int, on_bytes: OnBytes) -> None:
     with part.open("ab") as file:
         # A server that never ends does not fill the disk.
-        while file.tell() <= size_bytes and (chunk := response.read(_CHUNK)):
+        while file.tell() <= size_bytes and (chunk := _read(response)):
             file.write(chunk)
             on_bytes(file.tell())
+
+
+def _read(response: BinaryIO) -> bytes:
+    try:
+        return response.read(_CHUNK)
+    except OSError as error:  # of the network, not of the disk on which the part is kept
+        raise ConnectionError(str(error) or type(error).__name__) from error
 
 
 def _size(path: Path) -> int:

@@ -15,7 +15,7 @@ from search.data.download import PublishedFile, check_published, fetch
 from search.data.keras_cache import keras_datasets_folder
 from search.data.roots import DATA_DIR_VARIABLE, search_roots
 from search.data.sound import SOUND_GRID, SOUND_RANGE, Sound, Waveforms
-from search.data.speech_folder import Clip, Part, clips_of, has_noise, labels_of
+from search.data.speech_folder import NOISE_FOLDER, Clip, Part, clips_of, has_noise, labels_of
 from search.data.unpack import unpack
 from spaces.errors import DataError
 
@@ -61,7 +61,7 @@ def read_speech_folder(folder: Path, keywords: Sequence[str]) -> RawData:
         DataError: a keyword has no recordings, a part lacks a class, or a file is damaged.
     """
     parts = clips_of(folder, keywords)
-    _check_parts(parts, folder)
+    _check_parts(parts, folder, labels_of(keywords))
     coefficients = {part: _features(clips) for part, clips in parts.items()}
     mean, deviation = _statistics(coefficients[Part.TRAIN])
     codes = {part: _codes(values, mean, deviation) for part, values in coefficients.items()}
@@ -132,12 +132,21 @@ def _codes(
     return codes
 
 
-def _check_parts(parts: dict[Part, list[Clip]], folder: Path) -> None:
+def _check_parts(parts: dict[Part, list[Clip]], folder: Path, labels: Sequence[str]) -> None:
+    """Check that every part has an example of every class."""
     for part, clips in parts.items():
         if not clips:
             raise DataError(
                 f"{folder}: no recording belongs to the {part} part; its lists, validation_list.txt and "
                 "testing_list.txt, or more speakers would put some there."
+            )
+        there = {clip.label for clip in clips}
+        missing = [label for number, label in enumerate(labels) if number not in there]
+        if missing:
+            raise DataError(
+                f"{folder}: no example of {', '.join(missing)} is in the {part} part. Recordings of more speakers, "
+                "or lists (validation_list.txt and testing_list.txt) would put some there; of silence longer "
+                f"recordings in {NOISE_FOLDER}, or none at all."
             )
 
 

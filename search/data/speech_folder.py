@@ -179,5 +179,8 @@ def _room_clips(parts: dict[Part, list[Clip]], label: int) -> dict[Part, list[Cl
 
 
 def _recordings(folder: Path) -> Iterator[Path]:
+    """Yield each recording once, in order; of one that is there in several forms the first."""
     if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        forms = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        first = {path.stem: path for path in reversed(forms)}
+        yield from reversed(first.values())

@@ -17,7 +17,8 @@ Every arm has a database of its own in the folder, begins at the same float pare
 whose time counts for none, and is measured on the same examples. Its time is that of its trials: starts, trainings and
 measurements as their database has them, so the same command goes on where it was interrupted. An arm ends after the
 trial that crosses its time; that trial is not counted. Hypervolumes are those of the study's objectives and reference
-point. `--show` trains nothing: it reads what the folder has, as `docs/results/cifar-ablation` has it.
+point. `--show` trains nothing: it reads what the folder has, as `docs/results/cifar-ablation` has it, and takes the
+minutes from there.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from typing import Any
 from dashboards.images import write_images
 from search.bootstrap import open_memory
 from search.cli.interrupt import EXIT_INTERRUPTED
-from spaces.errors import SelectionError
+from spaces.errors import SearchError, SelectionError
 from spaces.spec_files import load_spec
 from spaces.study_spec import StudySpec
 from storage.records import TrialRecord
@@ -41,8 +42,9 @@ from tests.benchmarks.ablation_arms import ARMS, BITS, IN_TURN, on_chosen_bits, 
 from tests.benchmarks.ablation_figures import ArmResult, arm_result, chosen_bits, pictures, table, write_page
 from tests.benchmarks.ablation_search import SearchOptions
 from tests.benchmarks.ablation_time import Timed, timed, used_s, within
-from tests.benchmarks.search_efficiency import claim_folder
+from tests.benchmarks.search_efficiency import check_folder, claim_folder, kept_settings
 
+_MINUTES = 60.0
 _PARENTS = "parents"
 _DATABASE = "studies.db"
 
@@ -50,6 +52,8 @@ _DATABASE = "studies.db"
 def main() -> None:
     try:
         run(parse_arguments())
+    except SearchError as error:
+        sys.exit(str(error))
     except (KeyboardInterrupt, subprocess.CalledProcessError) as error:
         if isinstance(error, subprocess.CalledProcessError) and error.returncode != EXIT_INTERRUPTED:
             sys.exit(f"a search failed with exit code {error.returncode}; the same command goes on after it is mended.")
@@ -60,14 +64,15 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the arms, print the table after each, and write the files."""
     spec = load_spec(arguments.study)
+    settle(arguments, spec)
     ablation = Ablation(arguments, spec)
     if not arguments.show:
-        claim_folder(arguments.storage, settings_of(arguments, spec), option="--storage")
         ablation.train_parents()
     results = []
     for arm in arguments.arms:
         results.append(ablation.run_arm(arm))
-        print("\n".join(table(results, at_clean=arguments.at_clean)), flush=True)
+        if not arguments.show or arm == arguments.arms[-1]:
+            print("\n".join(table(results, at_clean=arguments.at_clean)), flush=True)
     if arguments.json is not None:
         content = {**settings_of(arguments, spec), "arms": [item.to_json() for item in results]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -78,11 +83,24 @@ def run(arguments: argparse.Namespace) -> None:
         write_images(figures, arguments.images, image_format="svg")
 
 
+def settle(arguments: argparse.Namespace, spec: StudySpec) -> None:
+    """Fill in the minutes, and hold the settings against those of the folder."""
+    folder, option = arguments.storage, "--storage"
+    if arguments.minutes is None:
+        arguments.minutes = kept_settings(folder, option=option)["budget_s"] / 60 if arguments.show else _MINUTES
+    settings = settings_of(arguments, spec)
+    if arguments.show:
+        del settings["study"]  # its file may lie elsewhere
+        check_folder(folder, settings, option=option)
+    else:
+        claim_folder(folder, settings, option=option)
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--storage", type=Path, required=True, help="folder of the databases")
     parser.add_argument("--study", default="cifar", help="a preset or a TOML file")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of every arm's trials")
+    parser.add_argument("--minutes", type=float, help=f"of every arm's trials; by default {_MINUTES:g}")
     parser.add_argument("--data-dir", type=Path, help="where data are looked for first")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--at-clean", nargs="+", type=float, default=[0.65, 0.75], help="clean accuracies of the table")

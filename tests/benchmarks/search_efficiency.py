@@ -112,15 +112,29 @@ def claim_folder(folder: Path, settings: dict[str, Any], *, option: str = "--fol
     """Make the folder, or check that its runs are of the same settings; `option` names it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _SETTINGS
-    if not path.is_file():
+    if path.is_file():
+        check_folder(folder, settings, option=option)
+    else:
         path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-        return
-    stored = json.loads(path.read_text(encoding="utf-8"))
+
+
+def check_folder(folder: Path, settings: dict[str, Any], *, option: str) -> None:
+    """Check that the runs in a folder are of these settings, or of others beside them."""
+    stored = kept_settings(folder, option=option)
     differences = [
         f"{key}: there {stored.get(key)}, now {settings[key]}" for key in settings if stored.get(key) != settings[key]
     ]
     if differences:
-        sys.exit(f"{folder} has runs of other settings ({'; '.join(differences)}); give another {option}.")
+        sys.exit(f"{folder} has runs of other settings ({'; '.join(differences)}); give those, or another {option}.")
+
+
+def kept_settings(folder: Path, *, option: str) -> dict[str, Any]:
+    """Return the settings of the runs in a folder."""
+    path = folder / _SETTINGS
+    if not path.is_file():
+        sys.exit(f"{option}: {folder} has no runs, for {_SETTINGS} is not there.")
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
 
 
 def plan(arguments: argparse.Namespace, settings: dict[str, Any]) -> Iterator[tuple[int, str]]:

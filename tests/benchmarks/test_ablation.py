@@ -258,14 +258,24 @@ def test_kept_searches_give_the_table_of_the_results_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = Path(__file__).parents[2] / "docs" / "results"
-    shutil.copytree(kept / "cifar-ablation" / "bits-only", tmp_path / "bits-only")
+    for name in ("bits-only", "jr-only"):
+        shutil.copytree(kept / "cifar-ablation" / name, tmp_path / name)
     monkeypatch.setattr(ablation.subprocess, "run", lambda *_, **__: pytest.fail("a search was begun"))
-    options = ["--storage", str(tmp_path), "--study", str(kept / "cifar-ablation.toml"), "--minutes", "20", "--show"]
-    ablation.run(parse_arguments([*options, "--arms", BITS]))
-    row = capsys.readouterr().out.splitlines()[1]
-    assert row.split() == ["bits", "only", "6711.71", "6711.71", "7", "16", "1173", "0.127", "0.127"]
+    options = ["--storage", str(tmp_path), "--study", str(kept / "cifar-ablation.toml"), "--show"]
+    with pytest.raises(SystemExit, match=r"has no runs, for settings\.json is not there"):
+        ablation.run(parse_arguments(options))
+    shutil.copy(kept / "cifar-ablation" / "settings.json", tmp_path)
+    ablation.run(parse_arguments([*options, "--arms", BITS, JR]))
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split() for row in rows] == [
+        ["bits", "only", "6711.71", "6711.71", "7", "16", "1173", "0.127", "0.127"],
+        ["JR", "only", "3759.51", "3759.51", "4", "13", "1178", "0.237", "0.237"],
+    ]
     with pytest.raises(SystemExit, match=r"--show: .*joint/studies\.db is not there"):
         ablation.run(parse_arguments([*options, "--arms", "joint"]))
+    for other in (["--minutes", "21"], ["--study", "cifar"]):
+        with pytest.raises(SystemExit, match=r"has runs of other settings .* give those, or another --storage"):
+            ablation.run(parse_arguments([*options, *other]))
 
 
 def test_half_that_found_nothing_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

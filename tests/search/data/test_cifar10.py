@@ -43,7 +43,7 @@ def places(tmp_path, monkeypatch):
 
 
 def load(places, download=never):
-    return load_cifar10(places["flag"], expected=SMALL, download=download)
+    return load_cifar10(places["flag"], expected=SMALL, published={}, download=download)
 
 
 def marked_npz(folder: Path, mark: int) -> None:
@@ -129,6 +129,14 @@ def test_every_official_tar_is_found(places, batch_format, files):
     assert np.array_equal(load(places).x_test, cifar_parts()["x_test"])
 
 
+@pytest.mark.parametrize(("batch_format", "files"), [(PYTHON, python_files), (BINARY, binary_files)])
+def test_own_archive_must_be_the_published_one(places, batch_format, files):
+    name = batch_format.archives[0]
+    write_tar(places["flag"] / name, batch_format.folder, files())
+    with pytest.raises(DataError, match=rf"flag/{name} is not the published file: it has .*kriz/{name} has 170,"):
+        load_cifar10(places["flag"], expected=SMALL, download=never)
+
+
 def test_missing_data_tell_what_was_tried_and_where_to_put_what(places):
     with pytest.raises(DataError) as caught:
         load(places, no_network)
@@ -190,7 +198,7 @@ def test_every_form_gives_the_same_fingerprint(tmp_path, monkeypatch):
     write_folder(tmp_path / "c" / BINARY.folder, binary_files())
     found = {
         split(
-            load_cifar10(tmp_path / name, expected=SMALL, download=never),
+            load_cifar10(tmp_path / name, expected=SMALL, published={}, download=never),
             validation_examples=20,
             attack_examples=10,
             seed=1,

@@ -1,7 +1,9 @@
 """Downloads against a server on this machine: whole, resumed, cut off, damaged."""
 
+import errno
 import fcntl
 import hashlib
+import http.client
 import re
 import threading
 import time
@@ -18,7 +20,7 @@ CONTENT = bytes(range(256)) * 40
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT with ranges, as its server's settings have it."""
+    """Serves its server's content with ranges, as its server's settings have it."""
 
     def do_GET(self) -> None:
         server = self.server
@@ -29,10 +31,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         match = re.fullmatch(r"bytes=(\d+)-", given or "")
         start = int(match[1]) if match and server.knows_ranges else 0  # type: ignore[attr-defined]
-        if start >= len(CONTENT):
+        if start >= len(server.content):  # type: ignore[attr-defined]
             self.send_error(416)
             return
-        body = CONTENT[start:]
+        body = server.content[start:]  # type: ignore[attr-defined]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -46,6 +48,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[ThreadingHTTPServer]:
     served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.ranges, served.status, served.cut, served.knows_ranges = [], 0, None, True  # type: ignore[attr-defined]
+    served.content = CONTENT  # type: ignore[attr-defined]
     thread = threading.Thread(target=served.serve_forever, args=(0.01,))
     thread.start()
     yield served
@@ -149,6 +152,31 @@ def test_server_that_stops_for_good_is_given_up_and_the_part_kept(server, tmp_pa
     with pytest.raises(DataError, match=r"could not be downloaded: .*; 0 of 10,240 bytes are there"):
         fetch(published(server), tmp_path)
     assert len(server.ranges) == 5
+
+
+@pytest.mark.parametrize(("held", "content"), [(0, b"<html>log in</html>"), (10, CONTENT + b"x"), (10, CONTENT[:-1])])
+def test_file_of_another_length_is_not_taken_and_the_part_kept(server, tmp_path, held, content):
+    server.content = content
+    (tmp_path / "data.bin.part").write_bytes(CONTENT[:held])
+    with pytest.raises(DataError, match=rf"HTTP status 20[06] with {len(content):,} bytes, .* {held} of 10,240 bytes"):
+        fetch(published(server), tmp_path)
+    assert len(server.ranges) == 1
+    server.content = CONTENT
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_network_that_fails_while_reading_is_not_taken_for_the_disk(server, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(http.client.HTTPResponse, "read", fail)
+        with pytest.raises(
+            DataError, match=r"could not be downloaded: .*No route to host; 0 of 10,240 bytes are there"
+        ):
+            fetch(published(server), tmp_path)
+    assert len(server.ranges) == 5
+    assert fetch(published(server), tmp_path).read_bytes() == CONTENT
 
 
 def test_refusal_is_not_asked_again(server, tmp_path):

@@ -107,6 +107,15 @@ def test_part_without_recordings_is_told(tmp_path):
         read_speech_folder(folder, KEYWORDS)
 
 
+def test_part_without_an_example_of_a_class_is_told(tmp_path):
+    folder = write_speech_folder(tmp_path / "s", lists=LISTS, noise=["hum"], noise_s=4.0)
+    with pytest.raises(DataError, match=r"no example of silence is in the validation part.*longer recordings in _back"):
+        read_speech_folder(folder, KEYWORDS)
+    (folder / "validation_list.txt").write_text(f"down/{SPEAKERS[0]}_nohash_0.wav\nzero/{SPEAKERS[0]}_nohash_0.wav\n")
+    with pytest.raises(DataError, match=r"no example of go, silence is in the validation part"):
+        read_speech_folder(folder, KEYWORDS)
+
+
 def test_study_names_its_keywords(places, folder):
     (places / "variable").mkdir()
     (places / "variable" / "speech_commands").symlink_to(folder)

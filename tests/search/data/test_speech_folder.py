@@ -41,6 +41,17 @@ def test_official_lists_are_honoured_whatever_the_files_format(tmp_path, suffix)
     assert counts == {GO: 3, DOWN: 3, UNKNOWN: 3}
 
 
+def test_recording_in_two_forms_counts_once(tmp_path):
+    once = clips_of(write_speech_folder(tmp_path / "a", lists=LISTS), KEYWORDS)
+    folder = write_speech_folder(tmp_path / "b", lists=LISTS)
+    twice = folder / "go" / f"{SPEAKERS[0]}_nohash_0.wav"
+    twice.with_suffix(".flac").write_bytes(twice.read_bytes())
+    found = clips_of(folder, KEYWORDS)
+    assert {part: [clip.path.stem for clip in clips] for part, clips in found.items()} == {
+        part: [clip.path.stem for clip in clips] for part, clips in once.items()
+    }
+
+
 def test_without_lists_the_official_hash_of_the_speaker_decides(tmp_path):
     # SHA-1 of the name, modulo 2^27, in per cent of 2^27 - 1: below 10 validates, below 20 tests.
     per_cent = {"00000000": 9.6, "00000002": 16.4, "00000001": 51.0}
