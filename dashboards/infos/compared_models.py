@@ -22,6 +22,7 @@ class AttackedView:
         intervals: 95% Wilson intervals of `accuracy`.
         comparisons: with the reference, which is the second of each, radius by radius; empty for the reference itself.
         gain_interval: 95% interval of `mean_gain`, paired by example; None for the reference and for one attack.
+        counts_earlier: of one attack: whether it was run on what earlier ones have left, whose successes count too.
     """
 
     name: str
@@ -32,6 +33,7 @@ class AttackedView:
     intervals: tuple[tuple[float, float], ...]
     comparisons: tuple[Comparison, ...]
     gain_interval: tuple[float, float] | None
+    counts_earlier: bool = False
 
     @property
     def stars(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A study's audited models beside a reference model: white-box and black-box worst cases, and paired tests."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def _row(
         clean_comparison=None if reference is None else _compare_clean(audit, reference),
         whole_test=audit.whole_test,
         views=tuple(_worst_of(name, Norm.LINF, audit, reference) for name in _VIEWS),
-        attacks=tuple(_under(attack, reference) for attack in audit.attacks if attack.norm is Norm.LINF),
+        attacks=tuple(_under(attack, audit, reference) for attack in audit.attacks if attack.norm is Norm.LINF),
         beyond=tuple(
             _worst_of(_ALL_ATTACKS, norm, audit, reference) for norm in norms_of(audit.attacks) if norm is not Norm.LINF
         ),
@@ -157,12 +158,14 @@ def _worst_of(name: str, norm: Norm, audit: AuditedModel, reference: AuditedMode
     return _view(name, norm, epsilons, n_examples, ours, theirs, gain_interval=gain_interval)
 
 
-def _under(attack: AttackOutcome, reference: AuditedModel | None) -> AttackedView:
-    """Return how an audited model stands under one attack, beside the reference under the same one."""
+def _under(attack: AttackOutcome, audit: AuditedModel, reference: AuditedModel | None) -> AttackedView:
+    """Return how an audited model stands under one of its attacks, beside the reference under the same one."""
     theirs = None
     if reference is not None:
         theirs = next(item.kept for item in reference.attacks if (item.name, item.norm) == (attack.name, attack.norm))
-    return _view(attack.name, attack.norm, attack.epsilons, attack.n_examples, attack.kept, theirs)
+    is_whole = attack.n_examples == len(audit.is_right)
+    view = _view(attack.name, attack.norm, attack.epsilons, attack.n_examples, attack.kept, theirs)
+    return replace(view, counts_earlier=is_whole and bool((audit.is_right & ~attack.standing).any()))
 
 
 def _view(

@@ -37,6 +37,13 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
             console.print(f"{title}: no audited model of the front")
     for model in (info.reference, *info.models):
         _print_widest(console, partial(_attack_table, model, info.epsilons))
+    if any(view.counts_earlier for model in (info.reference, *info.models) for view in model.attacks):
+        console.print(
+            "+ ran on what the attacks above it (a black-box one: the black-box ones above it) had left, and counts "
+            "what they broke",
+            highlight=False,
+            soft_wrap=True,
+        )
     for position in range(len(info.reference.beyond)):
         _print_widest(console, partial(_norm_table, info, position))
     for model in (info.reference, *info.models):
@@ -155,7 +162,8 @@ def _attack_table(model: ComparedModel, epsilons: Sequence[float], pattern: str)
     for heading in ("of", *epsilon_labels(epsilons)):
         table.add_column(heading, justify="right", no_wrap=True)
     for view in model.attacks:
-        table.add_row(view.name, str(view.n_examples), *_cells(view, pattern=pattern))
+        name = f"{view.name} +" if view.counts_earlier else view.name
+        table.add_row(name, str(view.n_examples), *_cells(view, pattern=pattern))
     return table
 
 

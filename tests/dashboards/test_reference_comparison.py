@@ -156,6 +156,15 @@ def test_slow_attack_says_how_many_examples_it_was_run_on(snapshot: StudySnapsho
     assert zoo.comparisons[0].accuracies == (0.5, 0.5)
 
 
+def test_attack_on_what_others_have_left_says_so(snapshot: StudySnapshot) -> None:
+    on_left = replace(make_outcome("apgd-ce", ("110-", "10--")), n_examples=4)
+    audits = (make_audit(2, [*OURS, on_left]),)
+    reference = replace(make_reference(), attacks=(*THEIRS, make_outcome("apgd-ce", ("1000", "0000"))))
+    info = reference_comparison_info(replace(snapshot, audits=audits, reference_audits=(reference,)), "theirs")
+    assert [view.counts_earlier for view in info.models[0].attacks] == [False, False, True]
+    assert [view.counts_earlier for view in info.reference.attacks] == [False, False, False]
+
+
 def test_clean_accuracy_has_its_interval(info: ReferenceComparisonInfo) -> None:
     assert info.reference.clean_accuracy == 0.75
     assert info.reference.clean_interval == pytest.approx((0.300642, 0.954413), abs=1e-6)
