@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from search.bootstrap import create_memory
 from tests.browser.looking import open_page, visit
@@ -21,6 +21,7 @@ from tests.search.trained_digits import digits_dataset, digits_spec
 
 pytestmark = pytest.mark.browser
 
+CLICK_MS = 60_000
 EXPORT_MS = 600_000  # loads TensorFlow, attacks the network and, for C, compiles and runs it
 
 
@@ -66,6 +67,7 @@ def test_downloaded_archive_holds_what_its_manifest_says(
         dialog.get_by_label(re.compile(f"^{target}$")).check()
         with page.expect_download(timeout=EXPORT_MS) as download:
             dialog.get_by_role("button", name="Download").click()
+            expect(dialog.get_by_role("button", name="Exporting…")).to_be_visible(timeout=CLICK_MS)
         assert download.value.suggested_filename == f"digits-0-{'-'.join(names)}.zip"
         download.value.save_as(tmp_path / "model.zip")
     with zipfile.ZipFile(tmp_path / "model.zip") as packed:
