@@ -50,7 +50,7 @@ def _parts(info: ReferenceComparisonInfo, *, is_synthetic: bool) -> list[str]:
         folded(f"Every L-inf attack beside {info.title}", _attack_table(info)),
         *(folded(f"Other norms beside {info.title}", *others) for others in [_norm_tables(info)] if others),
     ]
-    doubts = [f"{model.label}: {line}" for model in (info.reference, *info.models) for line in model.doubts]
+    doubts = [f"{model.label}: {line}" for model in info.rows for line in model.doubts]
     if doubts:
         parts.append(paragraph(f"? {'; '.join(doubts)}."))
     if info.left_out:
@@ -97,7 +97,7 @@ def _cells(view: AttackedView) -> list[str]:
 def _attack_table(info: ReferenceComparisonInfo) -> str:
     rows = [
         [model.marked_label, view.name, str(view.n_examples), *_cells(view)]
-        for model in (info.reference, *info.models)
+        for model in info.rows
         for view in model.attacks
     ]
     caption = (
@@ -112,7 +112,7 @@ def _norm_tables(info: ReferenceComparisonInfo) -> list[str]:
     """Return a table of the worst cases for each norm beyond L-inf."""
     tables = []
     for position, theirs in enumerate(info.reference.beyond):
-        views = [(model.marked_label, model.beyond[position]) for model in (info.reference, *info.models)]
+        views = [(model.marked_label, model.beyond[position]) for model in info.rows]
         rows = [
             [label, *_cells(view), format_accuracy(view.mean), format_gain(view.mean_gain, view.gain_interval)]
             for label, view in views

@@ -126,6 +126,11 @@ class ReferenceComparisonInfo:
     left_out: tuple[int, ...]
 
     @property
+    def rows(self) -> tuple[ComparedModel, ...]:
+        """The reference, and the models behind it."""
+        return (self.reference, *self.models)
+
+    @property
     def as_large(self) -> tuple[ComparedModel, ...]:
         """The models that are at most as large as the reference."""
         return self._at_most(self.reference.size_bytes)

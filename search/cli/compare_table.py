@@ -35,9 +35,9 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
             _print_class(console, info, models, title)
         else:
             console.print(f"{title}: no audited model of the front")
-    for model in (info.reference, *info.models):
+    for model in info.rows:
         _print_widest(console, partial(_attack_table, model, info.epsilons))
-    if any(view.counts_earlier for model in (info.reference, *info.models) for view in model.attacks):
+    if any(view.counts_earlier for model in info.rows for view in model.attacks):
         console.print(
             "+ ran on what the attacks above it (a black-box one: the black-box ones above it) had left, and counts "
             "what they broke",
@@ -46,7 +46,7 @@ def print_comparison(console: Console, study: str, info: ReferenceComparisonInfo
         )
     for position in range(len(info.reference.beyond)):
         _print_widest(console, partial(_norm_table, info, position))
-    for model in (info.reference, *info.models):
+    for model in info.rows:
         for line in model.doubts:
             console.print(f"? {model.label}: {line}", highlight=False, soft_wrap=True)
     if info.left_out:
@@ -176,7 +176,7 @@ def _norm_table(info: ReferenceComparisonInfo, position: int, pattern: str) -> T
     points = [] if pattern == _ALONE else ["points more"]
     for heading in (*radius_labels(first.norm, first.epsilons), "mean", *points):
         table.add_column(heading, justify="right", no_wrap=True)
-    for model in (info.reference, *info.models):
+    for model in info.rows:
         view = model.beyond[position]
         gains = [format_gain(view.mean_gain, view.gain_interval) for _ in points]
         table.add_row(model.marked_label, *_cells(view, pattern=pattern), f"{view.mean:.3f}", *gains)

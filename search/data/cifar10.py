@@ -30,7 +30,7 @@ PUBLISHED = PublishedFile(  # checksum as Keras has it
     sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 )
 PUBLISHED_ARCHIVES = {  # by the folder inside
-    BATCH_FORMATS[0].folder: PUBLISHED,
+    _PYTHON_BATCHES.folder: PUBLISHED,
     BATCH_FORMATS[1].folder: PublishedFile(  # as TensorFlow Datasets has it
         url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
         size_bytes=170_052_171,
